@@ -1,0 +1,3 @@
+"""Attention to Detail: the library that the notebooks import."""
+
+__version__ = "0.1.0"
