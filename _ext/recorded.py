@@ -1,0 +1,102 @@
+"""Recorded measurements in the prose: never a typed figure.
+
+    {recorded}`machine/amd-epyc-2-cores::matmul_512:.0f`     one figure and its unit
+    {glued}`00_start::ways:d`                                one value that a lesson kept with `glue`
+    ```{lesson-strip} 00_start                               what a lesson costs, and three ways to run it
+"""
+
+import json
+
+import ledger
+from claims import number
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+COST = "lesson_cost"  # recorded by benchmarks/lesson_cost.py
+
+
+class Recorded(SphinxRole):
+    """`benchmark/hardware::figure` and, after a last colon, a format: the recorded value and its unit."""
+
+    def run(self):
+        path, _, rest = self.text.partition("::")
+        name, _, form = rest.partition(":")
+        self.env.note_dependency(str(ledger.ROOT / f"results/{path}.json"))
+        figure = ledger.resolve(f"results/{path}.json::{name}")
+        value = {**figure, "low": figure["value"], "high": figure["value"]}  # prose gives the median alone
+        return [nodes.Text(number(value, form or ".3g").replace(" ", "\N{NO-BREAK SPACE}"))], []
+
+
+class Glued(SphinxRole):
+    """`00_start::ways` and, after a last colon, a format: a value that a lesson glued."""
+
+    def run(self):
+        lesson, _, rest = self.text.partition("::")
+        name, _, form = rest.partition(":")
+        path = f"notebooks/{lesson}.ipynb"
+        self.env.note_dependency(str(ledger.ROOT / path))
+        return [nodes.Text(number(ledger.resolve(f"{path}::{name}"), form or ".3g"))], []
+
+
+class RecordedMachine(SphinxRole):
+    """`benchmark/hardware`: the model of the machine that a file was recorded on."""
+
+    def run(self):
+        hardware = json.loads((ledger.ROOT / f"results/{self.text}.json").read_text(encoding="utf-8"))["hardware"]
+        return [nodes.Text(hardware["gpu"] or hardware["cpu"])], []
+
+
+class LessonStrip(SphinxDirective):
+    """The cost of a lesson on every recorded machine, and links to run it on Colab, Binder or at home."""
+
+    required_arguments = 1
+    option_spec = {"downloads": str}
+
+    def run(self):
+        lesson = self.arguments[0]
+        strip = nodes.container(classes=["lesson-strip"])
+        for machine, seconds, memory in costs(lesson):
+            strip += item(f"Time on {machine}", seconds)
+            strip += item("Peak memory", memory)
+        strip += item("Downloads", self.options.get("downloads", "none"))
+        links = nodes.paragraph(classes=["run-links"])
+        for label, address in run_links(self.config.html_theme_options, lesson).items():
+            links += [nodes.reference("", label, refuri=address), nodes.Text(" ")]
+        links += [nodes.Text("or "), nodes.literal("", "make lab"), nodes.Text(" on your own machine")]
+        strip += links
+        return [strip]
+
+
+def costs(lesson):
+    """(machine, time, peak memory) of a lesson, a row for each machine it was recorded on."""
+    from course_lib import results
+
+    for recording in results.load(COST):
+        figures = recording.figures
+        if f"{lesson}_seconds" in figures:
+            name = recording.hardware["gpu"] or f"{recording.hardware['cpu']}, one thread"
+            seconds, memory = figures[f"{lesson}_seconds"].value, figures[f"{lesson}_peak_memory"].value
+            yield name, f"{seconds:.0f} s", f"{memory:.0f} MiB"
+
+
+def run_links(theme, lesson):
+    owner, repo = theme["repository_url"].rstrip("/").split("/")[-2:]
+    branch = theme["repository_branch"]
+    path = f"notebooks/{lesson}.ipynb"
+    return {
+        "Open in Colab": f"https://colab.research.google.com/github/{owner}/{repo}/blob/{branch}/{path}",
+        "Open in Binder": f"https://mybinder.org/v2/gh/{owner}/{repo}/{branch}?urlpath=lab/tree/{path}",
+    }
+
+
+def item(label, value):
+    term = nodes.inline("", label, classes=["label"])
+    return nodes.container("", nodes.paragraph("", "", term, nodes.Text(" "), nodes.inline("", value, classes=["value"])), classes=["item"])
+
+
+def setup(app):
+    app.add_role("recorded", Recorded())
+    app.add_role("glued", Glued())
+    app.add_role("recorded-machine", RecordedMachine())
+    app.add_directive("lesson-strip", LessonStrip)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,197 @@
+"""How every lesson is written. (That it runs, with equal outputs, is nbval's part.)"""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools import notebooks
+
+ROOT = Path(__file__).resolve().parent.parent
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SLUG, BRANCH = notebooks.repository()
+
+
+@pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
+def lesson(request):
+    return request.param, nbformat.read(request.param, as_version=4)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_is_a_lesson():
+    assert LESSONS
+
+
+def test_every_code_cell_was_executed_in_order_and_none_failed(lesson):
+    """nbval passes a cell that was never executed."""
+    _, notebook = lesson
+    assert [cell.execution_count for cell in code(notebook)] == list(range(1, len(code(notebook)) + 1))
+    assert not [o for cell in code(notebook) for o in cell.outputs if o.output_type == "error"]
+    assert not [o for cell in code(notebook) for o in cell.outputs if o.get("name") == "stderr"]
+
+
+def test_badge_and_setup_cell_are_those_of_the_repository(lesson):
+    path, notebook = lesson
+    assert notebooks.badge(SLUG, BRANCH, f"notebooks/{path.name}") in notebook.cells[0].source.splitlines()
+    assert code(notebook)[0].source == notebooks.setup_cell(SLUG)
+
+
+def test_plain_markdown_only(lesson):
+    """Colab shows directives and roles raw."""
+    _, notebook = lesson
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            assert not re.search(r"^\s*(:::|```\{|\{[\w:-]+\}`)|\{[\w:-]+\}`|^\(.*\)=$", cell.source, re.MULTILINE), cell.source
+            assert not set(re.findall(r"<(\w+)", cell.source)) - {"details", "summary"}, cell.source
+
+
+def test_code_fits_the_page(lesson):
+    _, notebook = lesson
+    long = [line for cell in code(notebook) for line in cell.source.splitlines() if len(line) > 76]
+    assert not long, "longer lines are cropped in the book"
+
+
+def test_cells_are_short(lesson):
+    _, notebook = lesson
+    assert max(len(cell.source.splitlines()) for cell in code(notebook)) <= 40
+
+
+def test_every_figure_says_what_it_shows(lesson):
+    _, notebook = lesson
+    for cell in code(notebook):
+        alts = ["".join(o.data["text/plain"]) for o in cell.outputs if "image/svg+xml" in o.get("data", {})]
+        assert not [o for o in cell.outputs if "image/png" in o.get("data", {}) and "image/svg+xml" not in o.data]
+        if alts:
+            assert cell.metadata["mystnb"]["image"]["alt"] == " ".join(alts)
+
+
+def test_no_trace_of_the_machine_that_ran_it(lesson):
+    path, notebook = lesson
+    assert set(notebook.metadata) <= {"kernelspec", "language_info", "widgets"}
+    assert notebook.metadata["language_info"] == {"name": "python"}
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags", "mystnb"}
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"(?<![\w.])/(home|root|Users|tmp|work)/", text)
+
+
+def test_outputs_that_depend_on_time_are_tagged_and_something_is_asserted(lesson):
+    _, notebook = lesson
+    ignored = [cell for cell in code(notebook) if "nbval-ignore-output" in cell.metadata.get("tags", [])]
+    if ignored:
+        assert any("assert " in cell.source for cell in code(notebook))
+    for cell in code(notebook):
+        text = "".join(o.get("text", "") for o in cell.outputs)
+        if re.search(r"\d (ms|us|GB/s|GFLOP/s)\b", text):
+            assert cell in ignored, f"a timing is compared:\n{cell.source}"
+
+
+def test_exercises_have_a_check(lesson):
+    _, notebook = lesson
+    first = [cell.source.splitlines()[0] for cell in code(notebook) if cell.source]
+    asked = [line.split(": ")[1] for line in first if line.startswith("# exercise: ")]
+    checked = [line.split()[2] for line in first if line.startswith("# check: ")]
+    assert asked == checked
+
+
+# The lesson's own exercise: right answers pass, wrong ones get the diagnosis.
+
+ANSWERS = {
+    "2 * n * k * m / (size * (n * k + k * m + n * m))": "right",
+    "n * k * m / (size * (n * k + k * m + n * m))": "additions",
+    "2 * n * k * m / (size * (n * k + k * m))": "result moves",
+    "2 * n * k * m": "Divide by the bytes",
+    "2 * n * k * m / (n * k + k * m + n * m)": "A number is `size` bytes",
+    "2 * n * k * m / (8 * size * (n * k + k * m + n * m))": "60 operations move 31 bytes",
+    "2 * n**3 / (size * 3 * n**2)": "60 operations move 31 bytes",
+}
+
+
+@pytest.mark.parametrize("answer, diagnosis", ANSWERS.items())
+def test_answers_to_the_exercise_of_start_here(answer, diagnosis, capsys):
+    notebook = nbformat.read(ROOT / "notebooks" / "00_start.ipynb", as_version=4)
+    exercise, check = (
+        next(c.source for c in code(notebook) if c.source.startswith(mark)) for mark in ("# exercise: q1", "# check: q1")
+    )
+    from course_lib.lesson import attempt
+
+    names = {"attempt": attempt}
+    exec(exercise.replace("raise NotImplementedError", f"return {answer}"), names)
+    exec(check, names)
+    assert diagnosis in capsys.readouterr().out
+
+
+# tools/notebooks.py
+
+
+def copied(tmp_path):
+    for name in ("_config.yml", "CITATION.cff", "README.md", "CONTRIBUTING.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for folder in ("notebooks", "binder"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("my_results", ".*"))
+    return tmp_path
+
+
+def test_a_fork_changes_one_line_and_runs_one_command(tmp_path):
+    root = copied(tmp_path)
+    config = root / "_config.yml"
+    config.write_text(config.read_text().replace(f"https://github.com/{SLUG}", "https://github.com/ada/course.fork"))
+    config.write_text(config.read_text().replace("branch: main", "branch: trunk"))
+    assert {path.name for path in notebooks.sync(root)} >= {"00_start.ipynb", "CITATION.cff"}
+    assert notebooks.sync(root) == []
+    for path in root.rglob("*"):
+        if path.is_file():
+            assert SLUG not in path.read_text(encoding="utf-8"), path
+    notebook = nbformat.read(root / "notebooks" / "00_start.ipynb", as_version=4)
+    assert code(notebook)[0].source == notebooks.setup_cell("ada/course.fork")
+    assert notebooks.badge("ada/course.fork", "trunk", "notebooks/00_start.ipynb") in notebook.cells[0].source
+
+
+def test_the_committed_documents_name_this_repository():
+    """Every github.com address of ours, in whatever file, is repository.url."""
+    for pattern in ("*.md", "*.cff", "*.toml", "binder/*", "book/*.md", "notebooks/*.ipynb"):
+        for path in ROOT.glob(pattern):
+            for owner in re.findall(rf"github\.com/([\w.-]+)/{SLUG.split('/')[1]}\b", path.read_text(encoding="utf-8")):
+                assert owner == SLUG.split("/")[0], path
+
+
+def test_sync_says_what_is_missing(tmp_path):
+    root = copied(tmp_path)
+    (root / "CITATION.cff").write_text("title: x\n")
+    with pytest.raises(SystemExit, match="repository-code"):
+        notebooks.sync(root)
+
+
+def test_execute_keeps_outputs_and_alt_and_drops_the_rest(tmp_path):
+    notebook = nbformat.v4.new_notebook(metadata={"author": "somebody"})
+    notebook.cells = [
+        nbformat.v4.new_code_cell("1 + 1", metadata={"tags": ["keep"], "collapsed": True}),
+        nbformat.v4.new_code_cell(
+            "from course_lib import plotting\nfig, ax = plotting.figure()\nplotting.show(fig, alt='An empty plot.')"
+        ),
+    ]
+    path = tmp_path / "x.ipynb"
+    nbformat.write(notebook, path)
+    notebooks.execute(path)
+    done = nbformat.read(path, as_version=4)
+    assert done.cells[0].outputs[0].data["text/plain"] == "2"
+    assert done.cells[0].metadata == {"tags": ["keep"]}
+    assert done.cells[1].metadata == {"mystnb": {"image": {"alt": "An empty plot."}}}
+    assert set(done.metadata) == {"kernelspec", "language_info"}
+
+
+def test_execute_leaves_a_failing_notebook_as_it_was(tmp_path):
+    from nbclient.exceptions import CellExecutionError
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
+    path = tmp_path / "x.ipynb"
+    nbformat.write(notebook, path)
+    before = path.read_bytes()
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        notebooks.execute(path)
+    assert path.read_bytes() == before
