@@ -93,12 +93,12 @@ class Comparison:
     def __str__(self) -> str:
         """A table: median, IQR, interval, and the ratio to the first variant."""
         first = next(iter(self.seconds))
-        rows = [("variant", "median", "IQR", "95 % interval", f"over {first}")]
+        rows = [("variant", "median", "IQR", "95 % interval", f"/ {first}")]
         for name in self.seconds:
             low, high = self.interval(name)
             ratio = self.ratio(name, first)
             rows.append((name, _time(self.median(name)), _time(self.iqr(name)), f"{_time(low)} to {_time(high)}",
-                         "1" if name == first else f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"))
+                         "1" if name == first else f"{_times(ratio.value)} [{_times(ratio.low)}, {_times(ratio.high)}]"))
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = ["  ".join([row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])])
                  for row in rows]
@@ -176,11 +176,10 @@ def measure_matmul(n: int, device: str | Device = "auto", dtype: torch.dtype = t
     """
     device = pick_device(device)
     generator = torch.Generator().manual_seed(seed)
-    out = torch.empty(n, n, dtype=dtype, device=device.device)
 
     def product(fill: str) -> Callable[[], object]:
         a, b = (_filled(fill, (n, n), generator).to(device.device, dtype) for _ in "ab")
-        return lambda: torch.mm(a, b, out=out)
+        return lambda: torch.mm(a, b)
 
     return compare({fill: product(fill) for fill in inputs}, device=device, seed=seed, **options)
 
@@ -242,3 +241,8 @@ def _time(seconds: float) -> str:
     unit, scale = next(((unit, scale) for unit, scale in (("s", 1), ("ms", 1e-3), ("us", 1e-6)) if seconds >= scale),
                        ("ns", 1e-9))
     return f"{seconds / scale:.3g} {unit}"
+
+
+def _times(ratio: float) -> str:
+    """Two decimals below ten, three significant digits below a thousand, whole above: "14,218"."""
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.3g}" if ratio < 999.5 else f"{ratio:,.0f}"

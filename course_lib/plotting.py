@@ -140,6 +140,32 @@ def show(fig, alt, name=None):
     display(bundle, raw=True, metadata={"figure": name} if name else None)
 
 
+def beside_recorded(ax, recordings, mine, pattern):
+    """Draw the figures whose names match `pattern`, for each recorded machine and for the reader.
+
+    `recordings` is what `results.load` gives, `mine` the reader's {name: Figure}. `pattern` is a
+    regular expression whose first group is the number to draw a figure at. Machines are labelled at
+    their last point, the reader's thin line with open circles at its first.
+    """
+
+    def line(figures):
+        found = (re.fullmatch(pattern, name) for name in figures)
+        points = sorted((float(match[1]), figures[match[0]].value) for match in found if match)
+        if not points:
+            raise ValueError(f"no figure is called like {pattern!r}; there are: {', '.join(figures)}")
+        return zip(*points)
+
+    for number, recording in enumerate(recordings):
+        x, y = line(recording.figures)
+        colour, marker = CYCLE[number % len(CYCLE)], "sD^v<>"[number % 6]
+        name = recording.hardware["gpu"] or recording.hardware["cpu"]
+        ax.plot(x, y, color=colour, marker=marker)
+        ax.annotate(name, (x[-1], y[-1]), xytext=(0, -18), textcoords="offset points", ha="right", color=colour)
+    x, y = line(mine)
+    ax.plot(x, y, color=COLOURS["ink"], linewidth=1, marker="o", markerfacecolor=COLOURS["paper"])
+    ax.annotate("you", (x[0], y[0]), xytext=(10, -4), textcoords="offset points")
+
+
 def slider(draw, values, label, alt, format=str, width=5.0, height=3.0):
     """A slider over `values`; each position shows the figure that `draw(ax, value)` draws.
 

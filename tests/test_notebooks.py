@@ -101,14 +101,28 @@ def test_exercises_have_a_check(lesson):
 
 # The lesson's own exercise: right answers pass, wrong ones get the diagnosis.
 
+BYTES = "(size * (n * k + k * m + n * m))"
 ANSWERS = {
-    "2 * n * k * m / (size * (n * k + k * m + n * m))": "right",
-    "n * k * m / (size * (n * k + k * m + n * m))": "additions",
+    f"2 * n * k * m / {BYTES}": "right",
+    "2 / (size * (1 / n + 1 / k + 1 / m))": "right",
+    f"__import__('fractions').Fraction(2 * n * k * m, {BYTES})": "right",
+    f"__import__('torch').tensor(2 * n * k * m) / {BYTES}": "right",
+    f"__import__('numpy').float32(2 * n * k * m / {BYTES})": "right",
+    f"n * k * m / {BYTES}": "no additions",
+    f"2 * n * k * m / (2 * {BYTES})": "bytes twice",
+    f"n * m * (2 * k - 1) / {BYTES}": "Count k additions",
     "2 * n * k * m / (size * (n * k + k * m))": "result moves",
     "2 * n * k * m": "Divide by the bytes",
+    f"{BYTES} / (2 * n * k * m)": "Upside down",
+    "2 * n * k * m / (4 * (n * k + k * m + n * m))": "use size, not 4",
+    f"2 * n * k * m // {BYTES}": "Whole-number division",
     "2 * n * k * m / (n * k + k * m + n * m)": "A number is `size` bytes",
-    "2 * n * k * m / (8 * size * (n * k + k * m + n * m))": "60 operations move 31 bytes",
-    "2 * n**3 / (size * 3 * n**2)": "60 operations move 31 bytes",
+    "2 * n * k * m * size / (n * k + k * m + n * m)": "Divide by `size`",
+    f"2 * n**3 / {BYTES}": "(2, 3, 7, size=1) gave",
+    "2 * n * k * m / (size * (n * k + m * m))": "(2, 3, 7, size=1) gave",
+    "84 / 41": "(5, 4, 3, size=8)",
+    "None": "is there a return?",
+    "nothing": "NameError",
 }
 
 
@@ -124,6 +138,15 @@ def test_answers_to_the_exercise_of_start_here(answer, diagnosis, capsys):
     exec(exercise.replace("raise NotImplementedError", f"return {answer}"), names)
     exec(check, names)
     assert diagnosis in capsys.readouterr().out
+
+
+def test_a_wrong_default_is_noticed(capsys):
+    notebook = nbformat.read(ROOT / "notebooks" / "00_start.ipynb", as_version=4)
+    check = next(c.source for c in code(notebook) if c.source.startswith("# check: q1"))
+    from course_lib.lesson import attempt
+
+    exec(check, {"attempt": attempt, "intensity": lambda n, k, m, size=8: 2 / (size * (1 / n + 1 / k + 1 / m))})
+    assert "Default size: 4" in capsys.readouterr().out
 
 
 # tools/notebooks.py

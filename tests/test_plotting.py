@@ -154,3 +154,32 @@ def test_states_draws_every_value_with_the_same_function(monkeypatch):
     drawn = []
     plotting.states(lambda ax, v: (drawn.append(v), draw_level(ax, v)), [1, 5, 9], alt="Three lines.", columns=2)
     assert drawn == [1, 5, 9]
+
+
+def recordings():
+    from types import SimpleNamespace
+
+    def figures(**values):
+        return {name.replace("_", "-"): SimpleNamespace(value=value) for name, value in values.items()}
+
+    first = SimpleNamespace(hardware={"cpu": "Xeon", "gpu": None}, figures=figures(matmul_64=2.0, matmul_8=1.0, copy=9.0))
+    second = SimpleNamespace(hardware={"cpu": "Xeon", "gpu": "H200"}, figures=figures(matmul_8=7.0))
+    return [first, second], figures(matmul_8=3.0, matmul_16=4.0)
+
+
+def test_the_reader_is_drawn_beside_the_recorded_machines():
+    fig, ax = plotting.figure()
+    machines, mine = recordings()
+    plotting.beside_recorded(ax, machines, mine, r"matmul-(\d+)")
+    lines = [list(map(tuple, line.get_xydata())) for line in ax.lines]
+    assert lines == [[(8, 1), (64, 2)], [(8, 7)], [(8, 3), (16, 4)]]
+    assert [text.get_text() for text in ax.texts] == ["Xeon", "H200", "you"]
+    assert [text.xy for text in ax.texts] == [(64, 2), (8, 7), (8, 3)]
+    assert len({line.get_marker() for line in ax.lines}) == 3, "colour alone must not tell the lines apart"
+
+
+def test_a_pattern_without_figures_is_named():
+    fig, ax = plotting.figure()
+    machines, mine = recordings()
+    with pytest.raises(ValueError, match="loss.*there are: matmul-64"):
+        plotting.beside_recorded(ax, machines, mine, r"loss-(\d+)")
