@@ -8,6 +8,7 @@ lessons that are not named stay as they were recorded. The strip at the head of 
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -39,7 +40,8 @@ print(gpu_bytes / 2**20 if gpu_bytes else kibibytes / 2**10)
 def measure(path: Path) -> tuple[float, float]:
     """(seconds, peak MiB) of one run of the notebook at `path`."""
     began = time.perf_counter()
-    child = subprocess.run([sys.executable, "-c", CHILD, str(path)], capture_output=True, text=True)
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    child = subprocess.run([sys.executable, "-c", CHILD, str(path)], capture_output=True, text=True, env=one_thread)
     seconds = time.perf_counter() - began
     if child.returncode:
         raise SystemExit(f"{path}: the notebook stopped:\n{child.stderr[-2000:]}")

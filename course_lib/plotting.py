@@ -170,7 +170,8 @@ def slider(draw, values, label, alt, format=str, width=5.0, height=3.0):
     """A slider over `values`; each position shows the figure that `draw(ax, value)` draws.
 
     Every picture is drawn beforehand and the link between slider and picture lives in the page,
-    so it answers at once and works without a kernel: in the rendered book as in Jupyter and Colab.
+    so it answers at once and works without a kernel, in the rendered book too. (ipywidgets 7, which
+    Colab has, lacks the widget for this; there the kernel changes the picture.)
     `alt(value)` is the alternative text of one picture; `format(value)` the slider's readout, with
     its unit. The static twin is `states` with the same `draw`.
     """
@@ -191,13 +192,17 @@ def slider(draw, values, label, alt, format=str, width=5.0, height=3.0):
         style={"description_width": "initial"},
         layout={"width": "min(100%, 30rem)"},
     )
-    stack = ipywidgets.Stack(pictures, selected_index=0)
-    link = ipywidgets.jslink((control, "index"), (stack, "selected_index"))
-    box = ipywidgets.VBox([control, stack])
-    box.link = link  # keeps the link alive as long as the box
-    bundle = box._repr_mimebundle_()
-    bundle["text/plain"] = f"slider: {label}, {format(values[0])} to {format(values[-1])}"
-    display(bundle, raw=True)
+    if hasattr(ipywidgets, "Stack"):
+        box = ipywidgets.VBox([control, ipywidgets.Stack(pictures, selected_index=0)])
+        # An attribute keeps the link alive as long as the box.
+        box.link = ipywidgets.jslink((control, "index"), (box.children[1], "selected_index"))
+    else:
+        sources = [picture.value for picture in pictures]
+        box = ipywidgets.VBox([control, pictures[0]])
+        control.observe(lambda change: setattr(pictures[0], "value", sources[change["new"]]), "index")
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    text = f"slider: {label}, {format(values[0])} to {format(values[-1])}"
+    display({"application/vnd.jupyter.widget-view+json": view, "text/plain": text}, raw=True)
 
 
 def states(draw, values, alt, title=str, name=None, width=5.0, height=2.2, columns=1):

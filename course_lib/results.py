@@ -3,7 +3,8 @@
 `record` writes, by default to `my_results/` in the current folder; `load` reads what the
 course ships. To send yours, copy `my_results/<benchmark>/<hardware>.json` to the same place
 under `results/` and open a pull request (CONTRIBUTING.md). A file holds no host name, user
-name or absolute path: `record` refuses to write one.
+name or absolute path: `record` takes them out of the command, and refuses a path, an e-mail or an IP
+address elsewhere; what you write into `what` and `settings`, read before you send it.
 
 Schema 1, every field required::
 

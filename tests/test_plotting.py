@@ -183,3 +183,20 @@ def test_a_pattern_without_figures_is_named():
     machines, mine = recordings()
     with pytest.raises(ValueError, match="loss.*there are: matmul-64"):
         plotting.beside_recorded(ax, machines, mine, r"loss-(\d+)")
+
+
+def test_without_the_stack_of_ipywidgets_8_the_kernel_changes_the_picture(monkeypatch):
+    """Colab has ipywidgets 7, without Stack."""
+    import ipywidgets
+    from ipywidgets.widgets.widget import _instances
+
+    monkeypatch.delattr(ipywidgets, "Stack")
+    shown = captured(monkeypatch)
+    plotting.slider(draw_level, [1, 5, 9], "level", alt=lambda v: f"A line at {v}.")
+    (data, _), = shown
+    control, picture = _instances[data["application/vnd.jupyter.widget-view+json"]["model_id"]].children
+    assert 'alt="A line at 1."' in picture.value
+    control.index = 2
+    assert 'alt="A line at 9."' in picture.value
+    control.index = 0
+    assert 'alt="A line at 1."' in picture.value

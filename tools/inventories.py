@@ -32,6 +32,8 @@ NAMES = {
         data library/typing.html#$              typing.Any typing.Literal typing.Optional typing.Union typing.Callable
         class library/typing.html#$             typing.NamedTuple typing.Protocol typing.TypeVar
         function library/dataclasses.html#$     dataclasses.dataclass dataclasses.field
+        class library/dataclasses.html#$        dataclasses.InitVar
+        class library/sqlite3.html#$            sqlite3.Connection
         class library/datetime.html#$           datetime.date datetime.datetime
         class library/random.html#$             random.Random
         class library/enum.html#$               enum.Enum
@@ -57,6 +59,9 @@ NAMES = {
         class generated/$.html#$                torch.nn.LayerNorm torch.nn.Dropout torch.nn.GELU torch.nn.MultiheadAttention
         class generated/$.html#$                torch.nn.ModuleList torch.nn.Sequential torch.nn.parameter.Parameter
         class generated/$.html#$                torch.nn.CrossEntropyLoss torch.nn.KLDivLoss torch.optim.AdamW torch.optim.SGD
+        class generated/torch.nn.Module.html#torch.nn.Module torch.nn.modules.module.Module
+        class generated/torch.optim.AdamW.html#torch.optim.AdamW torch.optim.adamw.AdamW
+        class generated/torch.Generator.html#torch.Generator torch._C.Generator
         class optim.html#$                      torch.optim.Optimizer
         class data.html#$                       torch.utils.data.Dataset torch.utils.data.DataLoader
         class benchmark_utils.html#$            torch.utils.benchmark.Timer torch.utils.benchmark.Measurement
@@ -66,6 +71,9 @@ NAMES = {
         function generated/$.html#$             torch.nn.functional.cross_entropy torch.nn.functional.softmax
         function generated/$.html#$             torch.nn.functional.scaled_dot_product_attention torch.nn.functional.gelu
         method generated/torch.Tensor.copy_.html#$ torch.Tensor.copy_
+    """,
+    "datasets": """
+        class package_reference/main_classes#$  datasets.Dataset
     """,
     "matplotlib": """
         class api/_as_gen/$.html#$              matplotlib.axes.Axes matplotlib.figure.Figure
