@@ -1,0 +1,1 @@
+"""Corpora written by grammars, with the truth attached, and loaders of real ones."""
