@@ -176,4 +176,4 @@ def test_a_lesson_figure_that_is_not_there_is_named():
     with pytest.raises(ledger.LedgerError, match="no figure named 'sales'"):
         figures.find(ROOT / "notebooks" / "00_start.ipynb", "sales")
     svg, alt = figures.find(ROOT / "notebooks" / "00_start.ipynb", "rates")
-    assert svg.startswith("<svg") and "matrix product" in alt
+    assert svg.startswith("<svg") and "float32 product" in alt

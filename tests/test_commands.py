@@ -548,7 +548,8 @@ def test_the_citation_is_complete():
     assert citation["cff-version"] == "1.2.0"
     assert {"message", "title", "authors", "repository-code"} <= set(citation)
     assert citation["version"] == course_lib.__version__
-    assert citation["license"] == tomllib.loads(text("pyproject.toml"))["project"]["license"]
+    code_licence = tomllib.loads(text("pyproject.toml"))["project"]["license"]
+    assert citation["license"] == [code_licence, "CC-BY-4.0"]
 
 
 @pytest.mark.parametrize("path", ["README.md", "CONTRIBUTING.md", "LICENSE-TEXT.md"])
