@@ -1,5 +1,6 @@
 """The setup cell on a machine like Colab: course_lib arrives, nothing that was there is replaced."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -47,9 +48,8 @@ def colab(tmp_path_factory):
     # The build backend, which on Colab comes from the index.
     backend = folder / "backend"
     backend.mkdir()
-    import setuptools
-
-    installed = Path(setuptools.__file__).parent
+    # Found, not imported: setuptools would put its own copies of other packages on the path.
+    installed = Path(importlib.util.find_spec("setuptools").origin).parent
     shutil.copytree(installed, backend / "setuptools")
     shutil.copytree(next(installed.parent.glob("setuptools-*.dist-info")), backend / "setuptools.dist-info")
     environment = {

@@ -49,7 +49,7 @@ def enter_namespace(arguments) -> str:
 
 
 def pytest(seed: int, arguments) -> list:
-    return [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadscope",
+    return [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadscope",
             "--shuffle-seed", str(seed), *arguments]
 
 
