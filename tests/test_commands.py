@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import threading
 import tomllib
 import urllib.error
@@ -383,7 +384,8 @@ def pins(path):
 
 def test_every_installed_package_is_pinned_at_its_version():
     pinned = pins("requirements.txt")
-    for distribution in importlib.metadata.distributions():
+    # The environment's own folder: once imported, setuptools puts its copies of packages on the path.
+    for distribution in importlib.metadata.distributions(path=[sysconfig.get_path("purelib")]):
         name = canonicalize_name(distribution.name)
         # pip comes with Python; the rest with a CUDA build of torch
         if name in ("pip", "attention-to-detail") or name.startswith(("triton", "nvidia-", "cuda-")):
