@@ -281,12 +281,17 @@ def test_a_port_that_cannot_be(pages, port):
 
 @posix
 def test_ctrl_c_ends_the_server_quietly(pages):
-    code = f"from tools import book; book.serve(0, {str(pages)!r})"
+    # A background job inherits an ignored SIGINT, which Python then leaves ignored.
+    code = ("import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            f"from tools import book; book.serve(0, {str(pages)!r})")
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert "http://127.0.0.1:" in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=20)[1] == "" and process.returncode == 0
+        try:
+            assert "http://127.0.0.1:" in process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=20)[1] == "" and process.returncode == 0
+        finally:
+            process.kill()
 
 
 def test_a_warning_fails_the_build_and_old_pages_go(tmp_path, capsys):
