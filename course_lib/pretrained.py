@@ -78,8 +78,8 @@ def find_file(name_or_path: str | Path, *names: str) -> Path:
         try:
             return Path(huggingface_hub.hf_hub_download(str(name_or_path), name))
         except errors.LocalEntryNotFoundError as error:   # before EntryNotFoundError, of which it is one
-            raise OSError(f"there is no folder {name_or_path}, and the Hugging Face Hub cannot be reached for "
-                          f"its {name}: connect to the network, or give a saved model's path") from error
+            raise OSError(f"there is no folder {name_or_path}, and the Hugging Face Hub cannot be reached "
+                          f"for its {name}: connect to the network, or give a saved model's path") from error
         except errors.EntryNotFoundError:
             continue
         except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:

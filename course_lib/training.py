@@ -217,8 +217,8 @@ def train(model: nn.Module, batches: Iterable, loss_of: Callable[[nn.Module, obj
 
     def diverged(what: str) -> Diverged:
         return Diverged(f"{what} at step {len(history.losses)}, learning rate {rate:.2g}: the run diverged; "
-                        "try a lower learning rate, a longer warm-up or a lower clip, and look for bad values "
-                        "in that batch", history)
+                        "try a lower learning rate, a longer warm-up or a lower clip, and look for bad "
+                        "values in that batch", history)
 
     def keep_if_best() -> None:
         nonlocal best
