@@ -6,9 +6,9 @@ the format of Hugging Face's `tokenizers`; a `Tokenizer` is made from such a des
 was trained here or came with pretrained weights, and gives the same ids as that library.
 
     tokenizer = train_bpe(texts, size=1000)
-    tokenizer.encode("A sentence.")             # [34, 601, 15]
-    tokenizer.explain("A sentence.")            # what it did, piece by piece
-    tokenizer = load_tokenizer("gpt2")          # by its Hub name, or a folder
+    tokenizer.encode("A sentence.")       # ids
+    tokenizer.explain("A sentence.")      # what it did, piece by piece
+    tokenizer = load_tokenizer("gpt2")    # by its Hub name, or a folder
 
 Sources: Sennrich, Haddow and Birch 2016 (byte-pair encoding of words); Radford et al. 2019 (of bytes);
 Schuster and Nakajima 2012, Devlin et al. 2019 (WordPiece). Built in the chapter "Encoder-decoders".

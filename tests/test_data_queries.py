@@ -44,8 +44,8 @@ def test_joins_aggregates_ordering_and_nesting_are_all_there(corpus):
     sql = list(corpus.train["sql"])
     for pattern in (" JOIN ", r"\b(AVG|SUM|MIN|MAX) \(", r"COUNT \( \* \)", r"COUNT \( DISTINCT",
                     " GROUP BY ", " HAVING ", " ORDER BY .* ASC$", " ORDER BY .* DESC$", "LIMIT [2-5]$",
-                    r"\( SELECT AVG", r" IN \( SELECT", r"NOT IN \( SELECT", " BETWEEN ", " AND ", " OR ", "SELECT DISTINCT",
-                    r"> \( SELECT \S+ FROM \S+ WHERE"):
+                    r"\( SELECT AVG", r" IN \( SELECT", r"NOT IN \( SELECT", " BETWEEN ", " AND ", " OR ",
+                    "SELECT DISTINCT", r"> \( SELECT \S+ FROM \S+ WHERE"):
         assert sum(bool(re.search(pattern, text)) for text in sql) >= 40, pattern
 
 
@@ -67,6 +67,8 @@ def test_the_databases_differ_in_contents_and_agree_in_names():
             assert len(found[table]) == described.rows
             assert not described.names or {row[1] for row in found[table]} == set(described.names)
         assert contents[0][table] != contents[1][table] != contents[2][table] != contents[0][table]
+        named = [[row[1] for row in found[table]] for found in contents]
+        assert not described.names or named[0] != named[1] != named[2] != named[0]
 
 
 def test_what_is_sorted_by_has_no_ties():
@@ -97,6 +99,30 @@ def test_requests_read_as_english(corpus):
             assert "LIMIT 1" in sql or re.search(rf"\b{''.join(value)}\b", request), (request, sql)
 
 
+MORE = {"above", "over", "more", "higher", "larger", "older", "after"}
+LESS = {"below", "under", "less", "fewer", "lower", "smaller", "younger", "before", "cheaper"}
+
+
+def test_comparisons_say_what_the_query_asks(corpus):
+    compared = 0
+    for request, sql in zip(corpus.train["request"], corpus.train["sql"]):
+        operators = re.findall(" [<>] ", sql)
+        words = set(re.findall(r"\w+", request)) & (MORE | LESS)
+        if len(operators) == 1:
+            compared += 1
+            assert words <= (MORE if operators == [" > "] else LESS), (request, sql)
+        for low, high in re.findall(r"BETWEEN (\d+) AND (\d+)", sql):
+            assert int(low) < int(high) and re.search(rf"\b{low} (and|to) {high}\b", request)
+    assert compared > 1000
+
+
+def test_nobody_asks_for_what_a_condition_says(corpus):
+    for sql in corpus.train["sql"]:
+        outer = re.sub(r"\( SELECT .* \)", "", sql)
+        fixed = re.findall(r"(\w+\.\w+) = (?:'|\d)", outer) if " OR " not in sql else []
+        assert not set(fixed) & set(sql.split(" FROM ")[0].split()), sql
+
+
 def test_parts_share_no_request(corpus):
     requests = [*corpus.train["request"], *corpus.validation["request"], *corpus.test["request"]]
     assert len(set(requests)) == len(requests) == 4800
@@ -118,9 +144,9 @@ def test_compositional_parts_share_no_skeleton_but_all_tokens():
     corpus = load_queries("compositional", size=3000, held_out=300, seed=4)
     shapes = [set(part["skeleton"]) for part in (corpus.train, corpus.validation, corpus.test)]
     assert not shapes[0] & shapes[1] and not shapes[0] & shapes[2] and not shapes[1] & shapes[2]
-    assert min(map(len, shapes)) >= 20
+    assert 20 <= len(shapes[1]) < len(shapes[2]) < len(shapes[0])
     known = {word for sql in corpus.train["sql"] for word in sql.split()}
-    assert all(set(sql.split()) <= known for sql in corpus.test["sql"])
+    assert all(set(sql.split()) <= known for part in (corpus.validation, corpus.test) for sql in part["sql"])
     other = load_queries("compositional", size=300, held_out=100, seed=9)
     assert not set(other.train["skeleton"]) & shapes[2], "a skeleton changed sides with the seed"
 
@@ -260,10 +286,12 @@ def test_the_connection_itself_is_read_only(tmp_path):
         database._connection.set_authorizer(None)
         with pytest.raises(SQLError, match="only SELECT is allowed"):
             database.run("DELETE FROM pet")
+        assert len(database.run("SELECT * FROM pet")) == 4
         database._connection.execute("PRAGMA query_only = OFF")
         if database._connection.execute("PRAGMA database_list").fetchone()[2]:
             with pytest.raises(SQLError, match="only SELECT is allowed"):
                 database.run("DELETE FROM pet")
+            assert len(database.run("SELECT * FROM pet")) == 4
 
 
 @pytest.mark.parametrize("sql", [

@@ -179,7 +179,7 @@ def test_corpus_from_a_file(tmp_path):
     assert list(corpus.validation["text"]) == ["Tale 4 has two lines."]
     assert list(corpus.test["text"]) == ["Tale 5 has two lines."]
     with pytest.raises(ValueError, match="has 7 texts"):
-        load_stories(8, held_out=1, source=path)
+        load_stories(4, held_out=2, source=path)
 
 
 def test_corpus_from_the_hub(monkeypatch):

@@ -8,7 +8,9 @@ import torch
 from torch.nn.functional import cosine_similarity
 from transformers.generation.utils import _speculative_sampling
 
-from course_lib.generation import generate, left_pad
+from course_lib.generation import GenerationConfig, generate, left_pad
+from course_lib.generation.beam_search import Beams
+from course_lib.generation.config import Stopping
 from course_lib.generation.processors import no_repeat_ngram, repetition_penalty
 from course_lib.generation.speculative import verify
 from course_lib.transformer import Transformer, TransformerConfig
@@ -132,6 +134,19 @@ def test_diverse_beam_search(groups, width, penalty, early_stopping):
     assert 0.1 < ended / total
 
 
+def test_never_stops_early_where_short_ones_are_favoured():
+    """With a length penalty below 0 the present length is the one that suits a running beam best."""
+    config = GenerationConfig(max_new_tokens=10, num_beams=2, eos_token_id=0, pad_token_id=0,
+                              early_stopping="never", length_penalty=-1.0)
+    beams = Beams(1, 2, config, Stopping(config))
+    no = [-9.0, -9.0, -9.0]
+    beams.advance(torch.tensor([[[-0.5, -0.6, -5.0], no]]))   # [0] ends with -0.5
+    beams.advance(torch.tensor([[[-2.4, -0.1, -9.0], no]]))   # [1, 0] ends with (-0.6 - 2.4) * 2 = -6
+    assert not beams.done
+    beams.advance(torch.tensor([[[-0.1, -9.0, -9.0], no]]))   # [1, 1, 0] ends with -0.8 * 3 and replaces it
+    assert beams.ended_scores[0].tolist() == pytest.approx([-0.5, -2.4])
+
+
 def test_diversity_makes_groups_differ():
     ids = prompts(0, rows=3)
     first = {}
@@ -234,7 +249,7 @@ def test_verify_against_transformers():
         assert guesses[:kept].tolist() + [token] == tokens[0].tolist() and kept == int(matches)
 
 
-def test_verify_where_one_of_the_two_has_no_mass():
+def test_verify_where_one_of_the_two_has_no_mass(monkeypatch):
     guesses = torch.tensor([0])
     sure, other = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
     for _ in range(20):
@@ -242,6 +257,8 @@ def test_verify_where_one_of_the_two_has_no_mass():
         assert verify(guesses, sure, torch.cat([sure, other])) == (1, 1)
     # Rejected, and the draft has as much mass everywhere: rounding can do that. The target decides.
     assert verify(guesses, 1e6 * sure, torch.cat([sure, other])) == (0, 0)
+    monkeypatch.setattr(torch, "rand", lambda n, **_: torch.zeros(n))   # the smallest number it can draw
+    assert verify(guesses, sure, torch.cat([other, sure])) == (0, 1)
 
 
 @pytest.mark.parametrize("options", [
@@ -270,6 +287,17 @@ def test_sampled_speculation_has_the_distribution_of_the_model(options):
     assert set(counts) <= set(expected)
     assert min(expected.values()) > 2
     assert sum((counts.get(new, 0) - value) ** 2 / value for new, value in expected.items()) < 37.7
+
+
+def test_no_guess_beyond_the_last_token(monkeypatch):
+    model, draft, ids = make(0), make(1), prompts(0, rows=1)
+    calls = []
+    forward = draft.forward
+    monkeypatch.setattr(draft, "forward", lambda *a, **k: calls.append(1) or forward(*a, **k))
+    generate(model, ids, draft=draft, max_new_tokens=1)
+    assert calls == []
+    generate(model, ids, draft=draft, max_new_tokens=3, eos_token_id=(), num_draft_tokens=9)
+    assert len(calls) <= 2 + 1   # all but the last token; then all but the last of the rest
 
 
 def test_a_draft_that_has_no_token_left_stops_guessing():

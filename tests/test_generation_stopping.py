@@ -149,9 +149,13 @@ def test_a_row_that_has_ended_may_run_out_of_tokens(options):
         generate(MODEL, ids, max_new_tokens=5, **options | {"eos_token_id": ()})
 
 
-def test_speculation_that_runs_out_of_tokens():
-    with pytest.raises(ValueError, match="row 0: no token"):
-        generate(MODEL, IDS[:1], draft=MODEL, max_new_tokens=12, no_repeat_ngram_size=1)
+@pytest.mark.parametrize("do_sample", [False, True])
+def test_speculation_that_runs_out_of_tokens(do_sample):
+    for guesses in (1, 4, 20):
+        options = dict(draft=MODEL, no_repeat_ngram_size=1, num_draft_tokens=guesses, do_sample=do_sample)
+        assert len(generate(MODEL, IDS[:1], max_new_tokens=9, **options).new_tokens[0]) == 9   # all others
+        with pytest.raises(ValueError, match="row 0: no token"):
+            generate(MODEL, IDS[:1], max_new_tokens=12, **options)
 
 
 # ---------------------------------------------------------------- ends
@@ -363,6 +367,12 @@ def test_text_stream_waits_for_no_more_than_it_must():
     pieces = ("go S", "TO", "Pped", "more")
     assert [cut.push(list(piece.encode())) for piece in pieces] == ["go ", "", "", ""]
     assert cut.end() == ""
+
+
+def test_text_stream_never_repeats_itself():
+    texts = iter(["a", "a b", "a", "a bc"])   # a decoder that tidies up after itself
+    shown = TextStream(lambda ids: next(texts))
+    assert [shown.push([i]) for i in range(4)] == ["a", " b", "", "c"]
 
 
 def test_before_stop():

@@ -71,6 +71,44 @@ def test_ids_pieces_places_and_text_equal_the_library(name):
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_any_ids_are_decoded_as_the_library_does(name):
+    ours, rng = ALL[name](), random.Random(0)
+    theirs = library(ours)
+    for _ in range(500):
+        ids = rng.choices(range(len(ours)), k=rng.randrange(8))
+        assert ours.decode(ids) == theirs.decode(ids, skip_special_tokens=False)
+
+
+def test_decoding_puts_english_together():
+    words = "[UNK] do n't I 'm he 's we 've you 're ? ! , . ' ##s".split()
+    tokenizer, rng = train_wordpiece(CORPUS, 150), random.Random(0)
+    spec = json.loads(json.dumps(tokenizer.spec)) | {"added_tokens": [], "post_processor": None}
+    spec["model"]["vocab"] = {word: i for i, word in enumerate(words)}
+    ours, theirs = Tokenizer(spec), library(Tokenizer(spec))
+    assert ours.decode([3, 4, 13, 1, 2, 12]) == "I'm, don't!"
+    for _ in range(500):
+        ids = rng.choices(range(len(words)), k=6)
+        assert ours.decode(ids) == theirs.decode(ids, skip_special_tokens=False)
+
+
+def test_bpe_with_an_unknown_token():
+    spec = json.loads(json.dumps(train_bpe(CORPUS, 300).spec)) | {"pre_tokenizer": {"type": "Whitespace"},
+                                                                  "decoder": None, "added_tokens": []}
+    spec["model"] |= {"vocab": {"?": 0, "a": 1, "b": 2, "ab": 3}, "merges": [["a", "b"]], "unk_token": "?"}
+    ours, theirs, rng = Tokenizer(spec), library(Tokenizer(spec)), random.Random(0)
+    for _ in range(300):
+        text = "".join(rng.choice("abc ") for _ in range(rng.randrange(12)))
+        assert ours.encode(text) == theirs.encode(text).ids
+        assert spans(ours.explain(text)) == theirs.encode(text).offsets, text
+    assert ours.decode([3, 0]) == theirs.decode([3, 0]) == "ab ?"
+
+
+def test_a_pair_without_a_template():
+    found, expected = ALL["spaces"]().explain("low", "slow"), library(ALL["spaces"]()).encode("low", "slow")
+    assert found.ids == expected.ids and found.segments == expected.type_ids == [0, 1]
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_vocabulary_and_length(name):
     ours = ALL[name]()
     assert ours.vocabulary == library(ours).get_vocab() and len(ours) == library(ours).get_vocab_size()
@@ -235,6 +273,7 @@ def test_wordpiece_by_hand():
     model = tokenization.WordPiece(vocabulary, "[UNK]", longest=8)
     assert model.pieces("unaffable") == ["[UNK]"]  # nine characters
     assert model.pieces("unable") == ["un", "##able"] and model.pieces("unaff") == ["un", "##aff"]
+    assert model.pieces("unaffaff") == ["un", "##aff", "##aff"]
     assert model.pieces("unaffix") == ["[UNK]"] and model.pieces("able") == ["[UNK]"]
 
 
@@ -360,7 +399,8 @@ def test_files_that_are_missing_or_damaged(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"tokenizer\.json.*AutoTokenizer"):
         load_tokenizer(tmp_path)
     words = '{"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "u"}, '
-    for content in ('{"model"', "[]", "{}", '{"model": 3}', words + '"pre_tokenizer": {"type": "Whitespace"}}',
+    for content in ('{"model"', "[]", "{}", '{"model": 3}',
+                    words + '"pre_tokenizer": {"type": "Whitespace"}}',
                     '{"model": {"type": "BPE"}, "pre_tokenizer": {"type": "ByteLevel"}}'):
         (tmp_path / "tokenizer.json").write_text(content)
         with pytest.raises(ValueError):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 class TextStream:
     """Turns ids that arrive a few at a time into text that never has to be taken back.
 
-    decode: all ids of a row so far to text; more ids may only lengthen it. Held back until it is
+    decode: all ids of a row so far to text; more ids should only lengthen it. Held back until it is
     settled: a character of which bytes are missing (U+FFFD at the end) and what may be the beginning
     of a stop string. From a stop string on there is no more text. For example::
 
