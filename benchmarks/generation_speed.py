@@ -4,7 +4,8 @@
 
 A random GPT-2 of 4 layers x 256 and 2000 tokens, batches of 1 and 3, both in one process and in
 turns. Both must write the same ids, in float32, before anything is timed; where the GPU has them on
-tensor cores, bfloat16 is timed as well. Takes about two minutes on a laptop. Writes
+tensor cores, bfloat16 is timed as well. A third variant, "matrices", computes the matrix products of the
+new tokens and nothing else: what no Python around them can save. Takes about two minutes on a laptop. Writes
 `<results>/generation_speed/<hardware>.json`.
 """
 import argparse
@@ -37,6 +38,19 @@ def models(layers: int, width: int):
     return ours, theirs.eval()
 
 
+def products(model, x: torch.Tensor, new_tokens: int):
+    """A function that multiplies x, [batch, width], with every matrix of the model, once a new token."""
+    layers = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    inputs = {n: x.repeat(1, n // x.shape[1])[:, None] for n in {layer.in_features for layer in layers}}
+
+    @torch.inference_mode()
+    def run():
+        for _ in range(new_tokens):
+            for layer in layers:
+                torch.nn.functional.linear(inputs[layer.in_features], layer.weight, layer.bias)
+    return run
+
+
 def measure(device, layers: int, width: int, new_tokens: int, batches: list[int], repeats: int,
             threads: int) -> dict[str, Figure]:
     """Tokens/s of both, and how often as fast ours is, by batch."""
@@ -55,16 +69,20 @@ def measure(device, layers: int, width: int, new_tokens: int, batches: list[int]
             def reference():
                 return theirs.generate(ids, attention_mask=mask, max_new_tokens=new_tokens, do_sample=False,
                                        pad_token_id=0)
+
+            matrices = products(ours, torch.randn(batch, width, device=device.device, dtype=dtype), new_tokens)
             equal = torch.equal(mine(), reference())
             if not equal and dtype == torch.float32:
                 raise RuntimeError(f"batch {batch}: the two wrote different ids, so their times say nothing")
-            timed = compare({"ours": mine, "transformers": reference}, repeats=repeats, threads=threads,
+            timed = compare({"ours": mine, "transformers": reference, "matrices": matrices}, repeats=repeats, threads=threads,
                             device=device)
             name = f"batch-{batch}" + "-bfloat16" * (dtype == torch.bfloat16)
             for variant in timed.seconds:
                 figures[f"{variant}-{name}"] = timed.rate(variant, batch * new_tokens, "tokens/s")
             ratio = timed.ratio("transformers", to="ours")   # of times, so of our speed to theirs
             figures[f"speed-over-transformers-{name}"] = replace(ratio, unit="x")
+            figures[f"transformers-time-over-matrices-{name}"] = replace(
+                timed.ratio("transformers", to="matrices"), unit="x")
             print(f"{name}{'' if equal else ', ids differ by rounding'}\n{timed}", flush=True)
     return figures
 
