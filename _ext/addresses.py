@@ -9,7 +9,7 @@ import os
 
 
 def site_url(repository_url):
-    owner, repo = repository_url.rstrip("/").split("/")[-2:]
+    owner, repo = repository_url.rstrip("/").removesuffix(".git").split("/")[-2:]
     return f"https://{owner}.github.io/{repo}/"
 
 

@@ -29,6 +29,7 @@ class Claims(SphinxDirective):
 
     required_arguments = 1
 
+    @ledger.in_directive
     def run(self):
         path = ledger.ROOT / "book" / "claims" / f"{self.arguments[0]}.yaml"
         self.env.note_dependency(str(path))
@@ -74,6 +75,7 @@ class Ledger(Claims):
 
     required_arguments = 0
 
+    @ledger.in_directive
     def run(self):
         output = []
         for chapter in ledger.load_all():
@@ -100,6 +102,7 @@ class Ledger(Claims):
 class Count(SphinxRole):
     """`{count}`claims`` and friends: numbers counted when the book is built."""
 
+    @ledger.in_role
     def run(self):
         chapters = ledger.load_all()
         posts = [chapter for chapter in chapters if chapter["chapter"] != "00_start"]
@@ -111,7 +114,7 @@ class Count(SphinxRole):
             "finished": sum(chapter["status"] == "finished" for chapter in posts),
         }
         if self.text not in numbers:
-            raise self.inliner.document.reporter.error(f"count: {self.text!r} is not one of {list(numbers)}")
+            raise ledger.LedgerError(f"{self.text!r} is not one of {list(numbers)}")
         return [nodes.Text(str(numbers[self.text]))], []
 
 

@@ -23,6 +23,7 @@ class LessonFigure(SphinxDirective):
     required_arguments = 2
     has_content = True
 
+    @ledger.in_directive
     def run(self):
         lesson, name = self.arguments
         notebook = ledger.ROOT / "notebooks" / f"{lesson}.ipynb"
@@ -37,12 +38,16 @@ class LessonFigure(SphinxDirective):
         if self.content:
             block = nodes.Element()
             self.state.nested_parse(StringList(self.content, source="lesson-figure"), 0, block)
+            if len(block) != 1 or not isinstance(block[0], nodes.paragraph):
+                raise ledger.LedgerError("the caption must be one paragraph")
             figure += nodes.caption("", "", *block[0].children)
         return [figure]
 
 
 def find(notebook, name):
     """The SVG and the alternative text of the figure called `name`."""
+    if not notebook.is_file():
+        raise ledger.LedgerError(f"there is no lesson {notebook.name}")
     for cell in nbformat.read(notebook, as_version=4).cells:
         for output in cell.get("outputs", []):
             if output.get("metadata", {}).get("figure") == name:

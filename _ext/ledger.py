@@ -11,11 +11,16 @@ A claim is decided in one of three ways, written before anything was measured:
 """
 
 import ast
+import functools
 import json
+import math
 import operator
+import re
 from pathlib import Path
 
 import yaml
+
+from course_lib import results
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = {"measurement", "mechanism", "history", "prediction", "advice"}
@@ -35,12 +40,44 @@ class LedgerError(ValueError):
     """A claims file, a rule or a result key that cannot be used; the message says which and why."""
 
 
+def in_role(run):
+    """For a role's `run`: a LedgerError is logged with page and line instead of ending the build there."""
+
+    @functools.wraps(run)
+    def reported(role):
+        from docutils import nodes
+        from sphinx.util import logging
+
+        try:
+            return run(role)
+        except (LedgerError, ValueError) as error:
+            logging.getLogger(__name__).error("{%s}: %s", role.name, error, location=role.get_location())
+            return [nodes.literal("", role.text)], []
+
+    return reported
+
+
+def in_directive(run):
+    """For a directive's `run`: as `in_role`."""
+
+    @functools.wraps(run)
+    def reported(directive):
+        try:
+            return run(directive)
+        except (LedgerError, ValueError) as error:
+            raise directive.error(f"{{{directive.name}}}: {error}") from error
+
+    return reported
+
+
 def load(path):
     """The claims file at `path` as a dictionary, every entry checked."""
     path = Path(path)
+    if not path.is_file():
+        raise LedgerError(f"there is no {path.name} in {path.parent.name}/")
     try:
         ledger = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise LedgerError(f"{path.name}: not valid YAML: {error}") from error
     if not isinstance(ledger, dict) or set(ledger) != {"chapter", "post", "status", "claims"}:
         raise LedgerError(f"{path.name}: the keys must be chapter, post, status and claims")
@@ -48,8 +85,12 @@ def load(path):
         raise LedgerError(f"{path.name}: chapter is {ledger['chapter']!r}, must be {path.stem!r}")
     if ledger["status"] not in ("planned", "finished"):
         raise LedgerError(f"{path.name}: status must be planned or finished")
+    if not isinstance(ledger["claims"], list) or not ledger["claims"]:
+        raise LedgerError(f"{path.name}: claims must be a list with at least one claim")
     seen = set()
     for claim in ledger["claims"]:
+        if not isinstance(claim, dict):
+            raise LedgerError(f"{path.name}: a claim must have fields, this is {claim!r}")
         where = f"{path.name}, claim {claim.get('id')!r}"
         _check(claim, where)
         if claim["id"] in seen:
@@ -60,11 +101,11 @@ def load(path):
     return ledger
 
 
-def load_all(folder=ROOT / "book" / "claims"):
-    return [load(path) for path in sorted(Path(folder).glob("*.yaml"))]
+def load_all(folder=None):
+    return [load(path) for path in sorted(Path(folder or ROOT / "book" / "claims").glob("*.yaml"))]
 
 
-def decide(claim, root=ROOT):
+def decide(claim, root=None):
     """The verdict on a claim, a key of VERDICTS: computed from its rule and our value."""
     rule = claim["rule"]
     if rule["by"] == "none":
@@ -80,23 +121,35 @@ def decide(claim, root=ROOT):
     return "no"
 
 
-def resolve(key, root=ROOT):
+def resolve(key, root=None):
     """Our value for a result key: a dictionary with value, low, high (equal where no interval) and unit."""
     path, _, name = key.partition("::")
-    file = Path(root) / path
-    if not name or not file.is_file():
+    root = Path(root or ROOT).resolve()
+    file = (root / path).resolve()
+    if not name or not file.is_file() or not file.is_relative_to(root):
         raise LedgerError(f"result key {key!r}: there is no such file; expected PATH::NAME")
-    document = json.loads(file.read_text(encoding="utf-8"))
-    if file.suffix == ".ipynb":
-        figure = _glued(document, name)
-    else:
-        figure = document.get("figures", {}).get(name)
+    try:
+        if file.suffix == ".ipynb":
+            figure = _glued(json.loads(file.read_text(encoding="utf-8")), name)
+        else:
+            figure = vars(results.read(file).figures[name])
+    except KeyError:
+        figure = None
+    except (ValueError, TypeError, AttributeError, SyntaxError, RecursionError) as error:
+        raise LedgerError(f"result key {key!r}: {error}") from error
     if figure is None:
         raise LedgerError(f"result key {key!r}: nothing of this name is recorded in {path}")
     if not isinstance(figure, dict):
         figure = {"value": figure}
-    value = figure["value"]
-    return {"low": value, "high": value, "unit": "", **{k: v for k, v in figure.items() if v is not None}}
+    value = figure.get("value")
+    figure = {"low": value, "high": value, "unit": "", **{k: v for k, v in figure.items() if v is not None}}
+    numbers = [figure.get(k) for k in ("low", "value", "high")]
+    if all(isinstance(x, (int, float)) for x in numbers):
+        if not all(map(math.isfinite, numbers)) or sorted(numbers) != numbers:
+            raise LedgerError(f"result key {key!r}: {numbers} are not finite numbers, low to high")
+    elif not isinstance(value, str):
+        raise LedgerError(f"result key {key!r}: {value!r} is neither a number, a truth nor a text")
+    return figure
 
 
 def evaluate(expression, figure):
@@ -110,7 +163,7 @@ def evaluate(expression, figure):
         match node:
             case ast.Expression(body=body):
                 return walk(body)
-            case ast.Constant(value=bool() | int() | float() | str() as constant):
+            case ast.Constant(value=bool() | int() | float() as constant):
                 return constant
             case ast.Name(id=name) if name in names:
                 return names[name]
@@ -119,9 +172,9 @@ def evaluate(expression, figure):
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return not walk(operand)
             case ast.BoolOp(op=ast.And(), values=values):
-                return all(walk(value) for value in values)
+                return all([walk(value) for value in values])  # a list: each operand is checked
             case ast.BoolOp(op=ast.Or(), values=values):
-                return any(walk(value) for value in values)
+                return any([walk(value) for value in values])
             case ast.BinOp(left=left, op=op, right=right) if type(op) in compute:
                 return compute[type(op)](walk(left), walk(right))
             case ast.Call(func=ast.Name(id="abs"), args=[argument], keywords=[]):
@@ -133,9 +186,13 @@ def evaluate(expression, figure):
 
     try:
         tree = ast.parse(str(expression), mode="eval")
-    except SyntaxError as error:
+        result = walk(tree)
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        if isinstance(error, LedgerError):
+            raise
         raise LedgerError(f"rule {expression!r}: not an expression") from error
-    result = walk(tree)
+    except (TypeError, ArithmeticError) as error:
+        raise LedgerError(f"rule {expression!r}: cannot be computed: {error}") from error
     if not isinstance(result, bool):
         raise LedgerError(f"rule {expression!r}: must be true or false, not {result!r}")
     return result
@@ -145,6 +202,10 @@ def _check(claim, where):
     if missing := ALWAYS - set(claim):
         raise LedgerError(f"{where}: missing {sorted(missing)}")
     rule = claim["rule"]
+    if not isinstance(rule, dict):
+        raise LedgerError(f"{where}: the rule must have fields: by, holds, partly")
+    if not isinstance(claim["id"], str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", claim["id"]):
+        raise LedgerError(f"{where}: an id is lower-case words joined by hyphens; it becomes an address")
     by = rule.get("by")
     if by not in FIELDS:
         raise LedgerError(f"{where}: rule.by must be one of {sorted(FIELDS)}, not {by!r}")
@@ -161,7 +222,12 @@ def _check(claim, where):
     for field in ("section", "claim"):
         if not isinstance(claim[field], str) or not claim[field].strip():
             raise LedgerError(f"{where}: {field} is empty")
+    if "$" in claim["claim"] + str(rule):
+        raise LedgerError(f"{where}: write dollars as USD, since $ begins a formula")
     if by == "measuring":
+        if claim["result"] is not None and (not isinstance(claim["result"], dict) or not claim["result"]
+                                            or set(claim["result"]) - {"cpu", "gpu"}):
+            raise LedgerError(f"{where}: result must be null or have the keys cpu, gpu")
         for name in ("holds", "partly"):
             if name in rule:
                 evaluate(rule[name], {"value": 1.0, "low": 1.0, "high": 1.0})

@@ -5,12 +5,12 @@
     ```{lesson-strip} 00_start                               what a lesson costs, and three ways to run it
 """
 
-import json
-
 import ledger
 from claims import number
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from course_lib import results
 
 COST = "lesson_cost"  # recorded by benchmarks/lesson_cost.py
 
@@ -18,6 +18,7 @@ COST = "lesson_cost"  # recorded by benchmarks/lesson_cost.py
 class Recorded(SphinxRole):
     """`benchmark/hardware::figure` and, after a last colon, a format: the recorded value and its unit."""
 
+    @ledger.in_role
     def run(self):
         path, _, rest = self.text.partition("::")
         name, _, form = rest.partition(":")
@@ -30,6 +31,7 @@ class Recorded(SphinxRole):
 class Glued(SphinxRole):
     """`00_start::ways` and, after a last colon, a format: a value that a lesson glued."""
 
+    @ledger.in_role
     def run(self):
         lesson, _, rest = self.text.partition("::")
         name, _, form = rest.partition(":")
@@ -41,8 +43,12 @@ class Glued(SphinxRole):
 class RecordedMachine(SphinxRole):
     """`benchmark/hardware`: the model of the machine that a file was recorded on."""
 
+    @ledger.in_role
     def run(self):
-        hardware = json.loads((ledger.ROOT / f"results/{self.text}.json").read_text(encoding="utf-8"))["hardware"]
+        try:
+            hardware = results.read(ledger.ROOT / f"results/{self.text}.json").hardware
+        except OSError as error:
+            raise ledger.LedgerError(f"there is no recording {self.text!r}") from error
         return [nodes.Text(hardware["gpu"] or hardware["cpu"])], []
 
 
@@ -52,8 +58,11 @@ class LessonStrip(SphinxDirective):
     required_arguments = 1
     option_spec = {"downloads": str}
 
+    @ledger.in_directive
     def run(self):
         lesson = self.arguments[0]
+        if not (ledger.ROOT / f"notebooks/{lesson}.ipynb").is_file():
+            raise ledger.LedgerError(f"there is no lesson {lesson!r}")
         strip = nodes.container(classes=["lesson-strip"])
         for machine, seconds, memory in costs(lesson):
             strip += item(f"Time on {machine}", seconds)
@@ -69,8 +78,6 @@ class LessonStrip(SphinxDirective):
 
 def costs(lesson):
     """(machine, time, peak memory) of a lesson, a row for each machine it was recorded on."""
-    from course_lib import results
-
     for recording in results.load(COST):
         figures = recording.figures
         if f"{lesson}_seconds" in figures:
@@ -80,7 +87,7 @@ def costs(lesson):
 
 
 def run_links(theme, lesson):
-    owner, repo = theme["repository_url"].rstrip("/").split("/")[-2:]
+    owner, repo = theme["repository_url"].rstrip("/").removesuffix(".git").split("/")[-2:]
     branch = theme["repository_branch"]
     path = f"notebooks/{lesson}.ipynb"
     return {

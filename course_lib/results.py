@@ -162,10 +162,12 @@ def load(benchmark: str, folder: str | Path | None = None) -> list[Recording]:
     there = sorted({path.parent.name for path in paths})
     if benchmark not in there:
         raise ValueError(f"no recordings of {benchmark!r} in {folder}; there are: {', '.join(there) or 'none'}")
-    return [_read(path) for path in paths if path.parent.name == benchmark]
+    return [read(path) for path in paths if path.parent.name == benchmark]
 
 
-def _read(path: Path) -> Recording:
+def read(path: str | Path) -> Recording:
+    """One recorded file. Raises ValueError, naming file and field, for what is not valid."""
+    path = Path(path)
     field = ""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

@@ -41,7 +41,8 @@ def test_rules_on_yes_and_no():
 @pytest.mark.parametrize(
     "expression",
     ["value", "1 + 1", "open('x') == 1", "__import__('os') == 1", "value.real > 1", "spread > 1", "value >", "a sentence",
-     "[value] == [1]", "(lambda: value)() > 1", "value ** 2 > 1", "abs(value, low) > 1", "value in low"],
+     "value > 0 or spread > 1", "value > 2 and spread > 1", "value == 'yes'", "value / 0 > 1", "-" * 9999 + "value > 1",
+     "1" * 9999 + " > value", "value > 1 \0", "[value] == [1]", "(lambda: value)() > 1", "value ** 2 > 1", "abs(value, low) > 1", "value in low"],
 )  # fmt: skip
 def test_anything_else_is_refused(expression):
     with pytest.raises(ledger.LedgerError):
@@ -51,7 +52,10 @@ def test_anything_else_is_refused(expression):
 def repository(tmp_path, figure=None, glued=None):
     """A root folder with one recording and one notebook."""
     (tmp_path / "results" / "race").mkdir(parents=True)
-    (tmp_path / "results" / "race" / "cpu.json").write_text(json.dumps({"figures": {"gain": figure or FIGURE}}))
+    hardware = dict.fromkeys(("system", "cpu", "cores", "memory_gib", "gpu", "gpu_count"))
+    recording = {"schema": 1, "benchmark": "race", "what": "a race", "date": "2026-11-22", "hardware": hardware, "versions": {},
+                 "settings": {}, "figures": {"gain": {"unit": "x", "n": 3} | (figure or FIGURE)}, "command": "race"}  # fmt: skip
+    (tmp_path / "results" / "race" / "cpu.json").write_text(json.dumps(recording))
     (tmp_path / "notebooks").mkdir()
     output = {"data": {"application/papermill.record/text/plain": repr(glued)},
               "metadata": {"scrapbook": {"name": "same"}}}  # fmt: skip
@@ -68,7 +72,7 @@ RACE = "results/race/cpu.json::gain"
         ({"value": 1.2, "low": 1.1, "high": 1.3}, "holds"),
         ({"value": 1.2, "low": 1.05, "high": 1.3}, "partly"),
         ({"value": 0.9, "low": 0.8, "high": 1.0}, "no"),
-        ({"value": 1.1, "low": None, "high": None}, "holds"),  # no interval: the value stands for its ends
+        ({"value": 1.1, "low": 1.1, "high": 1.1}, "holds"),
     ],
 )
 def test_a_measured_claim_is_decided_by_its_rule(tmp_path, figure, verdict):
@@ -103,6 +107,32 @@ def test_keys_that_lead_nowhere_are_named(tmp_path, key):
         ledger.resolve(key, repository(tmp_path))
 
 
+@pytest.mark.parametrize("figure", [{"value": 2.0}, {"low": 1.4, "high": 1.0}, {"value": float("nan")}, {"unit": ""}])
+def test_a_recording_that_is_not_valid_decides_nothing(tmp_path, figure):
+    with pytest.raises(ledger.LedgerError, match="figures.gain"):
+        ledger.resolve(RACE, repository(tmp_path, FIGURE | figure))
+
+
+@pytest.mark.parametrize("value", [float("nan"), {"value": 1, "low": 2, "high": 3}, {"low": 1}, [1, 2], None, {"value": [1]}])
+def test_a_glued_value_that_says_nothing_decides_nothing(tmp_path, value):
+    with pytest.raises(ledger.LedgerError, match="01_x.ipynb"):
+        ledger.resolve("notebooks/01_x.ipynb::same", repository(tmp_path, glued=value))
+
+
+def test_a_key_stays_in_the_repository(tmp_path):
+    inner = repository(tmp_path / "inner")
+    repository(tmp_path)
+    with pytest.raises(ledger.LedgerError, match="no such file"):
+        ledger.resolve(f"../{RACE}", inner)
+
+
+def test_a_broken_notebook_is_named(tmp_path):
+    root = repository(tmp_path)
+    (root / "notebooks" / "01_x.ipynb").write_text("{")
+    with pytest.raises(ledger.LedgerError, match="01_x.ipynb"):
+        ledger.resolve("notebooks/01_x.ipynb::same", root)
+
+
 def test_sources_and_none(tmp_path):
     assert ledger.decide(SOURCED) == "pending"
     assert ledger.decide(SOURCED | {"verdict": "partly"}) == "partly"
@@ -131,6 +161,11 @@ def changed(**changes):
         ([{k: v for k, v in CLAIM.items() if k != "year"}], "year"),
         ([{k: v for k, v in CLAIM.items() if k != "metric"}], "metric"),
         ([changed(kind="rumour")], "kind"),
+        (["text"], "must have fields"), ([], "at least one claim"), ([changed(rule="fast")], "rule must have fields"),
+        ([changed(id="Two words")], "lower-case words"), ([changed(id=7)], "lower-case words"),
+        ([changed(claim="It costs $5, not $6.")], "USD"),
+        ([changed(result={})], "cpu, gpu"), ([changed(result={"tpu": "x::y"})], "cpu, gpu"), ([changed(result="x::y")], "cpu, gpu"),
+        ([changed(rule={"by": "measuring", "holds": "value > 1", "partly": "value > 0 or nothing"})], "only value"),
         ([changed(year="2019")], "year"),
         ([changed(claim=" ")], "claim is empty"),
         ([changed(verdict="holds")], "no meaning"),

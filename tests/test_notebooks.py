@@ -183,6 +183,51 @@ def test_the_committed_documents_name_this_repository():
                 assert owner == SLUG.split("/")[0], path
 
 
+def test_a_branch_may_have_a_slash_and_the_address_a_suffix(tmp_path):
+    root = copied(tmp_path)
+    config = (root / "_config.yml").read_text()
+    for branch, url in (("next/one", f"https://github.com/{SLUG}.git"), ("main", f"https://github.com/{SLUG}/")):
+        (root / "_config.yml").write_text(
+            config.replace("branch: main", f"branch: {branch}").replace(f"https://github.com/{SLUG}", url))
+        notebooks.sync(root)
+        notebook = nbformat.read(root / "notebooks" / "00_start.ipynb", as_version=4)
+        assert notebooks.badge(SLUG, branch, "notebooks/00_start.ipynb") in notebook.cells[0].source
+
+
+@pytest.mark.parametrize("url", ["git@github.com:ada/course.git", "https://gitlab.com/ada/course", "https://github.com/ada",
+                                 "https://github.com/ada/course/tree/main"])  # fmt: skip
+def test_an_address_of_another_form_is_refused(tmp_path, url):
+    root = copied(tmp_path)
+    config = (root / "_config.yml").read_text()
+    (root / "_config.yml").write_text(config.replace(f"https://github.com/{SLUG}", url))
+    with pytest.raises(SystemExit, match="OWNER/NAME"):
+        notebooks.sync(root)
+
+
+def test_a_file_that_cannot_be_read_stops_sync_before_anything_is_written(tmp_path):
+    root = copied(tmp_path)
+    config = (root / "_config.yml").read_text()
+    (root / "_config.yml").write_text(config.replace(f"https://github.com/{SLUG}", "https://github.com/ada/course"))
+    broken = root / "notebooks" / "zz.ipynb"
+    broken.write_bytes(b"\xff\xfe")
+    with pytest.raises(SystemExit, match="zz.ipynb: cannot be read"):
+        notebooks.sync(root)
+    broken.unlink()
+    assert {path.name for path in notebooks.sync(root)} >= {"README.md", "CITATION.cff"}
+
+
+def test_the_old_address_is_rewritten_last(tmp_path, monkeypatch):
+    root = copied(tmp_path)
+    config = (root / "_config.yml").read_text()
+    (root / "_config.yml").write_text(config.replace(f"https://github.com/{SLUG}", "https://github.com/ada/course"))
+    assert [path.name for path in notebooks.sync(root)].count("CITATION.cff") == 1
+    (root / "_config.yml").write_text(config)
+    written = []
+    monkeypatch.setattr(Path, "write_text", lambda path, text, encoding: written.append(path.name))
+    notebooks.sync(root)
+    assert written[-1] == "CITATION.cff" and len(written) > 3
+
+
 def test_sync_says_what_is_missing(tmp_path):
     root = copied(tmp_path)
     (root / "CITATION.cff").write_text("title: x\n")

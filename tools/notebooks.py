@@ -24,7 +24,10 @@ def repository(root=ROOT):
     import yaml
 
     settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
-    return "/".join(settings["url"].rstrip("/").split("/")[-2:]), settings["branch"]
+    address = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(\.git)?/?", settings["url"])
+    if address is None:
+        raise SystemExit(f"_config.yml, repository.url: {settings['url']!r} must be https://github.com/OWNER/NAME")
+    return address[1], settings["branch"]
 
 
 def setup_cell(slug):
@@ -91,16 +94,23 @@ def sync(root=ROOT):
         raise SystemExit("CITATION.cff has no line `repository-code: https://github.com/OWNER/NAME`: add it")
     old = old[1]
     documents = ["README.md", "CONTRIBUTING.md", "CITATION.cff", "pyproject.toml", "binder/*", "book/*.md"]
-    changed = []
+    changed = {}
     for pattern in [*documents, "notebooks/**/*.ipynb", "exercises/**/*.ipynb"]:
         for file in sorted(root.glob(pattern)):
-            text = file.read_text(encoding="utf-8")
-            new = re.sub(rf"{re.escape(old)}(?![\w-])", slug, text)
-            new = re.sub(rf"(colab\.research\.google\.com/github/{re.escape(slug)}/blob/)[^/\s]+/", rf"\g<1>{branch}/", new)
+            try:
+                text = file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise SystemExit(f"{file.relative_to(root)}: cannot be read, so nothing was changed: {error}")
+            new = re.sub(rf"{re.escape(old)}(?![\w-])", lambda match: slug, text)
+            # A branch may hold a slash; what follows it begins with the folder of notebooks.
+            new = re.sub(rf"(colab\.research\.google\.com/github/{re.escape(slug)}/blob/)[^\s)\"]+?/(?=notebooks/|exercises/)",
+                         lambda match: f"{match[1]}{branch}/", new)
             if new != text:
-                file.write_text(new, encoding="utf-8")
-                changed.append(file)
-    return changed
+                changed[file] = new
+    # CITATION.cff, which holds the old address, comes last: an interrupted run can be repeated.
+    for file in sorted(changed, key=lambda file: file.name == "CITATION.cff"):
+        file.write_text(changed[file], encoding="utf-8")
+    return list(changed)
 
 
 def main():
