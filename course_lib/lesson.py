@@ -1,5 +1,6 @@
-"""What only lessons need: a check that reports instead of stopping, and numbers for the book's prose."""
+"""What only lessons and exercises need: checks that report, numbers for the book's prose, a student's seed."""
 
+import os
 from contextlib import contextmanager
 
 
@@ -44,3 +45,32 @@ def glue(name, value, digits=3):
         metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
         raw=True,
     )
+
+
+def caught(function, *arguments, **options):
+    """The exception of `function(*arguments, **options)` as "ValueError: message", or None without one.
+
+    So an exercise observes an exception that it asks for, as plain text that can be sent and compared.
+    NotImplementedError passes through, since it is an exercise not answered yet; so does what is no
+    Exception, such as an interruption.
+    """
+    try:
+        function(*arguments, **options)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def student_seed():
+    """The seed of a student's own data, an int: the environment variable COURSE_STUDENT_SEED, else 0.
+
+    Grading sets it, so that two students' numbers differ; the instructor's copy has 0. Raises
+    ValueError where the variable is no whole number.
+    """
+    value = os.environ.get("COURSE_STUDENT_SEED", "").strip() or "0"
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError(f"COURSE_STUDENT_SEED={value!r} is no whole number: correct it, or unset it for 0") from None

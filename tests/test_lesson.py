@@ -2,7 +2,7 @@ import ast
 
 import pytest
 
-from course_lib.lesson import attempt, glue
+from course_lib.lesson import attempt, caught, glue, student_seed
 
 
 def outcome(capsys, action):
@@ -71,3 +71,29 @@ def test_floats_are_rounded_to_significant_digits(monkeypatch, value, kept):
 def test_digits_can_be_chosen(monkeypatch):
     data, _ = glued(monkeypatch, "x", 3.14159265, digits=5)
     assert next(iter(data.values())) == "3.1416"
+
+
+def test_caught_gives_name_and_message():
+    assert caught(raise_, ValueError("p=2 is no share")) == "ValueError: p=2 is no share"
+    assert caught(raise_, error=KeyError("a")) == "KeyError: 'a'"
+    assert caught(int, "7") is None
+
+
+@pytest.mark.parametrize("error", [NotImplementedError, KeyboardInterrupt, SystemExit])
+def test_caught_lets_pass_what_is_no_answer(error):
+    with pytest.raises(error):
+        caught(raise_, error())
+
+
+@pytest.mark.parametrize("value, seed", [(None, 0), ("", 0), (" 17\n", 17), ("-3", -3), (str(2**70), 2**70)])
+def test_student_seed(monkeypatch, value, seed):
+    monkeypatch.delenv("COURSE_STUDENT_SEED", raising=False)
+    if value is not None:
+        monkeypatch.setenv("COURSE_STUDENT_SEED", value)
+    assert student_seed() == seed
+
+
+def test_a_student_seed_that_is_no_number_is_named(monkeypatch):
+    monkeypatch.setenv("COURSE_STUDENT_SEED", "ada")
+    with pytest.raises(ValueError, match="COURSE_STUDENT_SEED='ada' is no whole number"):
+        student_seed()

@@ -1,0 +1,18 @@
+"""The best text is chosen by its sum, and the score is only reported."""
+# question: q10
+# diagnosis: The sums, not the scores
+def beam_search(log_p, beams, eos, max_length, length_penalty=1.0):
+    running, finished = [((), 0.0)], []
+    for length in range(1, max_length + 1):
+        longer = [((*tokens, token), total + more)
+                  for tokens, total in running
+                  for token, more in enumerate(log_p(tokens).tolist())]
+        running = []
+        for tokens, total in longer:
+            if tokens[-1] == eos or length == max_length:
+                finished.append((total, list(tokens)))
+            else:
+                running.append((tokens, total))
+        running = sorted(running, key=lambda r: r[1], reverse=True)[:beams]
+    score, tokens = max(finished)
+    return tokens, score / len(tokens) ** length_penalty

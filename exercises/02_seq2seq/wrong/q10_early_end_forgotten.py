@@ -1,0 +1,20 @@
+"""Only texts that reach the last step count."""
+# question: q10
+# diagnosis: A text that ended early was forgotten
+def beam_search(log_p, beams, eos, max_length, length_penalty=1.0):
+    running, finished = [((), 0.0)], []
+    for length in range(1, max_length + 1):
+        longer = [((*tokens, token), total + more)
+                  for tokens, total in running
+                  for token, more in enumerate(log_p(tokens).tolist())]
+        running = []
+        for tokens, total in longer:
+            if tokens[-1] == eos or length == max_length:
+                finished.append((total / length ** length_penalty, list(tokens)))
+            else:
+                running.append((tokens, total))
+        if length < max_length and running:
+            finished = []
+        running = sorted(running, key=lambda r: r[1], reverse=True)[:beams]
+    score, tokens = max(finished)
+    return tokens, score

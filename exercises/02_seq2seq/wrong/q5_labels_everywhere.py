@@ -1,0 +1,12 @@
+"""The loss is asked for at every token."""
+# question: q5
+# diagnosis: Labels everywhere
+def mask_words(ids, special, mask_id, vocabulary, generator):
+
+    chosen = torch.rand(ids.shape, generator=generator) < 0.15
+    chosen = chosen & ~special
+    fate = torch.rand(ids.shape, generator=generator)
+    words = torch.randint(vocabulary, ids.shape, generator=generator)
+    inputs = ids.where(~(chosen & (fate < 0.8)), mask_id)
+    inputs = inputs.where(~(chosen & (fate >= 0.9)), words)
+    return inputs, ids.clone()
