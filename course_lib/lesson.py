@@ -1,5 +1,6 @@
 """What only lessons and exercises need: checks that report, numbers for the book's prose, a student's seed."""
 
+import math
 import os
 from contextlib import contextmanager
 
@@ -21,11 +22,19 @@ def attempt(question):
     except NotImplementedError:
         print(f"{question}: not answered yet. Write the answer in the cell above, then run this one again.")
     except AssertionError as error:
-        print(f"{question}: not yet. {error or 'A check without a message failed.'}")
-    except Exception as error:
-        print(f"{question}: your code stopped with {type(error).__name__}: {error}")
+        print(f"{question}: not yet. {_message(error) or 'A check without a message failed.'}")
+    except (Exception, SystemExit) as error:   # exit() in an answer must not end the lesson
+        print(f"{question}: your code stopped with {type(error).__name__}: {_message(error)}")
     else:
         print(f"{question}: right.")
+
+
+def _message(error, longest=500):
+    try:
+        text = str(error)
+    except Exception:   # an exception class of the learner's may be broken itself
+        return "(its message could not be read)"
+    return text if len(text) <= longest else f"{text[:longest]} ..."
 
 
 def glue(name, value, digits=3):
@@ -34,17 +43,34 @@ def glue(name, value, digits=3):
     Floats are rounded to `digits` significant digits, so that the notebook gives the same value on
     every machine. A page of the book shows it with {glued}`NN_name::name`; a claim is decided by it
     with `notebooks/NN_name.ipynb::name`. Writes what myst_nb.glue writes, without needing myst_nb.
+
+    value: a number, a truth value, a text, a NumPy scalar or a tensor of one number, or a dict of such
+    (value, low, high). Raises ValueError for NaN and infinity, TypeError for anything else.
     """
     from IPython.display import display
 
-    if isinstance(value, float):
-        value = float(f"{value:.{digits}g}")
+    value = _plain(value, digits)
     prefix = "application/papermill.record/"
     display(
         {f"{prefix}text/plain": repr(value)},
         metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
         raw=True,
     )
+
+
+def _plain(value, digits):
+    if isinstance(value, dict):
+        return {key: _plain(part, digits) for key, part in value.items()}
+    if not isinstance(value, (bool, int, float, str)):
+        try:
+            value = value.item()   # of NumPy or torch
+        except (AttributeError, RuntimeError, ValueError):
+            raise TypeError(f"glue keeps one number, truth value or text, not {type(value).__name__}") from None
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"glue: {value} says nothing; look at what computed it")
+        value = float(f"{value:.{digits}g}")
+    return value
 
 
 def caught(function, *arguments, **options):

@@ -102,7 +102,7 @@ def svg(fig, alt):
     buffer = io.StringIO()
     fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    text = text[text.index("<svg") :]
+    text = re.sub(r"<!--.*?-->", "", text[text.index("<svg") :], flags=re.DOTALL)   # labels, which may hold "--"
     text = re.sub(r" (?:d|x|y|points)=\"[^\"]*\"", _round_numbers, text)
     for name, (light, _) in PALETTE.items():
         text = re.sub(light, f"var(--a2d-{name})", text, flags=re.IGNORECASE)
@@ -145,23 +145,24 @@ def beside_recorded(ax, recordings, mine, pattern):
 
     `recordings` is what `results.load` gives, `mine` the reader's {name: Figure}. `pattern` is a
     regular expression whose first group is the number to draw a figure at. Machines are labelled at
-    their last point, the reader's thin line with open circles at its first.
+    their last point, the reader's thin line with open circles at its first. A recording without such
+    figures is left out; ValueError where the reader has none.
     """
 
     def line(figures):
         found = (re.fullmatch(pattern, name) for name in figures)
-        points = sorted((float(match[1]), figures[match[0]].value) for match in found if match)
-        if not points:
-            raise ValueError(f"no figure is called like {pattern!r}; there are: {', '.join(figures)}")
-        return zip(*points)
+        return sorted((float(match[1]), figures[match[0]].value) for match in found if match)
 
+    if not line(mine):
+        raise ValueError(f"no figure is called like {pattern!r}; there are: {', '.join(mine)}")
+    recordings = [recording for recording in recordings if line(recording.figures)]
     for number, recording in enumerate(recordings):
-        x, y = line(recording.figures)
+        x, y = zip(*line(recording.figures))
         colour, marker = CYCLE[number % len(CYCLE)], "sD^v<>"[number % 6]
         name = recording.hardware["gpu"] or recording.hardware["cpu"]
         ax.plot(x, y, color=colour, marker=marker)
         ax.annotate(name, (x[-1], y[-1]), xytext=(0, -18), textcoords="offset points", ha="right", color=colour)
-    x, y = line(mine)
+    x, y = zip(*line(mine))
     ax.plot(x, y, color=COLOURS["ink"], linewidth=1, marker="o", markerfacecolor=COLOURS["paper"])
     ax.annotate("you", (x[0], y[0]), xytext=(10, -4), textcoords="offset points")
 
@@ -178,7 +179,9 @@ def slider(draw, values, label, alt, format=str, width=5.0, height=3.0):
     import ipywidgets
     from IPython.display import display
 
-    pictures = []
+    values, pictures = list(values), []
+    if not values or not all(alt(value).strip() for value in values):
+        raise ValueError("slider(draw, values, label, alt): give values, and an `alt(value)` that says what each picture shows")
     for value in values:
         fig, ax = figure(width, height)
         draw(ax, value)
@@ -210,6 +213,7 @@ def states(draw, values, alt, title=str, name=None, width=5.0, height=2.2, colum
 
     `height` is that of one panel, in inches; `title(value)` names a panel; `alt` describes the whole.
     """
+    values = list(values)
     rows = -(-len(values) // columns)
     fig, axes = figure(width, height * rows, nrows=rows, ncols=columns, squeeze=False)
     for ax, value in zip(axes.flat, values):

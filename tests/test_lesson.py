@@ -1,6 +1,8 @@
 import ast
 
+import numpy
 import pytest
+import torch
 
 from course_lib.lesson import attempt, caught, glue, student_seed
 
@@ -97,3 +99,39 @@ def test_a_student_seed_that_is_no_number_is_named(monkeypatch):
     monkeypatch.setenv("COURSE_STUDENT_SEED", "ada")
     with pytest.raises(ValueError, match="COURSE_STUDENT_SEED='ada' is no whole number"):
         student_seed()
+
+
+class Broken(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("error, said", [
+    (AssertionError(), "q1: not yet. A check without a message failed."),
+    (SystemExit(3), "q1: your code stopped with SystemExit: 3"),
+    (Broken(), "q1: your code stopped with Broken: (its message could not be read)"),
+    (ValueError("x" * 501), f"q1: your code stopped with ValueError: {'x' * 500} ..."),
+])
+def test_whatever_an_answer_does_is_one_line(capsys, error, said):
+    with attempt("q1"):
+        raise error
+    assert capsys.readouterr().out == said + "\n"
+
+
+@pytest.mark.parametrize("value, kept", [
+    (numpy.float32(0.1), "0.1"), (numpy.int64(3), "3"), (numpy.bool_(True), "True"), (torch.tensor(2.5), "2.5"), (torch.tensor(True), "True"),
+    ({"value": numpy.float64(1.23456), "low": 1, "high": torch.tensor(2)}, "{'value': 1.23, 'low': 1, 'high': 2}"),
+])
+def test_glue_keeps_plain_numbers_of_libraries(monkeypatch, value, kept):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **more: shown.append(data))
+    glue("x", value)
+    assert list(shown[0].values()) == [kept]
+
+
+@pytest.mark.parametrize("value, error", [(float("nan"), ValueError), (torch.tensor(float("inf")), ValueError), (torch.zeros(2), TypeError),
+                                          (None, TypeError), ([1], TypeError), ({"value": float("nan")}, ValueError)])
+def test_glue_refuses_what_the_book_cannot_read(monkeypatch, value, error):
+    monkeypatch.setattr("IPython.display.display", lambda *data, **more: pytest.fail("was shown"))
+    with pytest.raises(error, match="glue"):
+        glue("x", value)

@@ -181,8 +181,42 @@ def test_the_reader_is_drawn_beside_the_recorded_machines():
 def test_a_pattern_without_figures_is_named():
     fig, ax = plotting.figure()
     machines, mine = recordings()
-    with pytest.raises(ValueError, match="loss.*there are: matmul-64"):
+    with pytest.raises(ValueError, match="loss.*there are: matmul-8"):
         plotting.beside_recorded(ax, machines, mine, r"loss-(\d+)")
+
+
+def test_a_recording_without_such_figures_is_left_out():
+    fig, ax = plotting.figure()
+    machines, mine = recordings()
+    plotting.beside_recorded(ax, machines, mine, r"matmul-(16|64)")
+    assert [text.get_text() for text in ax.texts] == ["Xeon", "you"]
+
+
+def test_any_text_can_stand_in_a_figure():
+    from xml.dom import minidom
+
+    fig, ax = plotting.figure()
+    ax.set_title("a -- b, #0072B2 <&> --")
+    text = plotting.svg(fig, alt='He said "<b> & -->".')
+    assert minidom.parseString(text).getElementsByTagName("title")[0].firstChild.data == 'He said "<b> & -->".'
+    assert "<!--" not in text
+
+
+@pytest.mark.parametrize("values, alt", [([], str), ([1, 2], lambda value: " ")])
+def test_a_slider_without_values_or_words_is_refused(values, alt):
+    with pytest.raises(ValueError, match="give values"):
+        plotting.slider(draw_level, values, "level", alt=alt)
+
+
+def test_values_may_come_from_a_generator(monkeypatch):
+    shown, titles = captured(monkeypatch), []
+    monkeypatch.setattr(plotting, "show", lambda fig, alt, name: titles.extend(ax.get_title() for ax in fig.axes))
+    plotting.states(draw_level, (v for v in (1, 5)), alt="Two lines.", title=lambda v: f"at {v}")
+    assert titles == ["at 1", "at 5"]
+    monkeypatch.undo()
+    shown = captured(monkeypatch)
+    plotting.slider(draw_level, (v for v in (1, 5)), "level", alt=str)
+    assert shown[0][0]["text/plain"] == "slider: level, 1 to 5"
 
 
 def test_without_the_stack_of_ipywidgets_8_the_kernel_changes_the_picture(monkeypatch):
