@@ -1,13 +1,15 @@
 """Character-level tiny Shakespeare at nanoGPT's settings.
 
-    python -m benchmarks.shakespeare --data input.txt [--setting cpu|gpu] [--seeds 0 1 2] [--results results]
+    python -m benchmarks.shakespeare --data input.txt [--setting cpu|gpu] [--positions learned rotary]
+                                     [--seeds 0 1 2] [--results results]
 
 --data: the text of Karpathy's char-rnn, data/tinyshakespeare/input.txt; the course holds no copy. The
 settings are those of nanoGPT's README and config/train_shakespeare_char.py, which reports a best
 validation loss of 1.88 on a CPU (from 20 random batches) and 1.4697 on an A100. Here the loss is of every
 character of the validation split but the first, in windows of the context's length. On the CPU it is taken
 after the last step; on the GPU, where training overfits, also on the way, and the lowest counts, as there.
-Writes `<results>/shakespeare/<hardware>.json`.
+nanoGPT's positions are learned; rotary ones are measured beside them. Writes
+`<results>/shakespeare/<hardware>.json`; runs of an interrupted call are kept and not done again.
 """
 import argparse
 import statistics
@@ -16,6 +18,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
+from benchmarks.over_seeds import Runs
 from course_lib.benchmarking import benchmark
 from course_lib.devices import Device, pick_device
 from course_lib.results import Figure, record
@@ -78,8 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the text file")
     parser.add_argument("--setting", choices=SETTINGS, help="default: gpu on a GPU, else cpu")
-    parser.add_argument("--positions", choices=["learned", "rotary"], default="learned",
-                        help="nanoGPT's are learned, the default")
+    parser.add_argument("--positions", choices=["learned", "rotary"], nargs="+", default=["learned", "rotary"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--results", default="my_results", help="folder to write to (default: my_results)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
@@ -92,17 +94,21 @@ def main(arguments: list[str] | None = None) -> None:
     name = options.setting or ("cpu" if device.device.type == "cpu" else "gpu")
     setting = SETTINGS[name]
 
-    losses, seconds = [], []
+    runs, figures = Runs(options.results, "shakespeare"), {}
     with benchmark.set_torch_threads(options.threads):
-        for seed in options.seeds:
-            history = run(text, setting, options.positions, seed, device)
-            losses.append(history.best[1])
-            seconds.append(history.seconds)
-            print(f"seed {seed}: {losses[-1]:.4f} at step {history.best[0]}, {seconds[-1]:.0f} s", flush=True)
-    figures = {
-        f"{name}-setting-{what}": Figure(statistics.median(values), min(values), max(values), unit,
-                                         len(values), "range")
-        for what, values, unit in (("validation-loss", losses, "nats/character"), ("time", seconds, "s"))}
+        for positions in options.positions:
+            def measure(seed: int) -> dict:
+                history = run(text, setting, positions, seed, device)
+                print(f"{positions}, seed {seed}: {history.best[1]:.4f} at step {history.best[0]}, "
+                      f"{history.seconds:.0f} s", flush=True)
+                return {"validation-loss": history.best[1], "time": history.seconds}
+
+            found = [runs.get({**setting, "characters": len(text), "positions": positions, "seed": seed},
+                              lambda: measure(seed)) for seed in options.seeds]
+            for what, unit in (("validation-loss", "nats/character"), ("time", "s")):
+                values = [result[what] for result in found]
+                figures[f"{name}-setting-{positions}-{what}"] = Figure(
+                    statistics.median(values), min(values), max(values), unit, len(values), "range")
     path = record(
         "shakespeare", figures, device=device, folder=options.results,
         what="Loss on the whole validation split of character-level tiny Shakespeare at nanoGPT's settings, "
@@ -110,6 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
         settings={**setting, **OPTIMISER, "positions": options.positions, "seeds": options.seeds,
                   "threads": options.threads, "characters": len(text),
                   "dtype": "bfloat16" if device.bf16 else "float32"})
+    runs.finish()
     print(f"wrote {path}")
 
 

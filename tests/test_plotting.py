@@ -210,7 +210,7 @@ def test_a_slider_without_values_or_words_is_refused(values, alt):
 
 def test_values_may_come_from_a_generator(monkeypatch):
     shown, titles = captured(monkeypatch), []
-    monkeypatch.setattr(plotting, "show", lambda fig, alt, name: titles.extend(ax.get_title() for ax in fig.axes))
+    monkeypatch.setattr(plotting, "show", lambda fig, alt, name: titles.extend(ax.get_title(loc="left") for ax in fig.axes))
     plotting.states(draw_level, (v for v in (1, 5)), alt="Two lines.", title=lambda v: f"at {v}")
     assert titles == ["at 1", "at 5"]
     monkeypatch.undo()
