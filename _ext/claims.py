@@ -151,6 +151,8 @@ def measured_text(claim):
 def number(figure, form=".3g"):
     """`1.21 [1.15, 1.30] x`: a figure with its interval where it has one, and its unit."""
     value, low, high = (figure[k] for k in ("value", "low", "high"))
+    if figure["unit"] == "true or false":  # a recording holds numbers only
+        value = bool(value)
     if isinstance(value, (bool, str)):
         return {True: "yes", False: "no"}.get(value, value)
     text = format(value, form)

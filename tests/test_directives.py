@@ -148,6 +148,15 @@ def test_the_table_of_claims(book):
         assert f'id="claim-01-mt-history-{name}"' in html and f"verdict {verdict}" in html
 
 
+@pytest.mark.parametrize("figure, text", [
+    ({"value": 1.0, "low": 1.0, "high": 1.0, "unit": "true or false"}, "yes"), ({"value": 0.0, "low": 0, "high": 0, "unit": "true or false"}, "no"),
+    ({"value": True, "low": True, "high": True, "unit": ""}, "yes"), ({"value": "red", "low": "red", "high": "red", "unit": ""}, "red"),
+    ({"value": -0.5, "low": -0.6, "high": 0.1, "unit": "ratio"}, "\N{MINUS SIGN}0.5 [\N{MINUS SIGN}0.6, 0.1]"),
+])
+def test_how_a_figure_reads(figure, text):
+    assert claims.number(figure) == text
+
+
 def test_the_words_of_verdicts(book):
     assert [ledger.decide(claim) for claim in CLAIMS["claims"]] == ["holds", "pending", "untestable"]
     assert set(claims.TITLES) == {path.name[3:-5] for path in (ROOT / "book" / "claims").glob("*.yaml")}
