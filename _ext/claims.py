@@ -24,6 +24,10 @@ TITLES = {
 }
 
 
+# What a figure counts, where that is no unit to print: the text around it says it.
+COUNTS = ("ratio", "share", "pairs", "largest difference of logits")
+
+
 class Claims(SphinxDirective):
     """The table of one chapter: claim, how it is decided, what we measured, verdict."""
 
@@ -159,7 +163,7 @@ def number(figure, form=".3g"):
     if (low, high) != (value, value):
         text += f" [{low:{form}}, {high:{form}}]"
     text = text.replace("-", "\N{MINUS SIGN}")
-    return f"{text} {figure['unit'] if figure['unit'] != 'ratio' else ''}".strip()
+    return f"{text} {figure['unit'] if figure['unit'] not in COUNTS else ''}".strip()
 
 
 def verdict_node(verdict, kind):

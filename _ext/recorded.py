@@ -1,6 +1,7 @@
 """Recorded measurements in the prose: never a typed figure.
 
     {recorded}`machine/amd-epyc-2-cores::matmul_512:.0f`     one figure and its unit
+    {measured}`machine/amd-epyc-2-cores::matmul_512:.0f`     the same with its interval
     {glued}`00_start::ways:d`                                one value that a lesson kept with `glue`
     ```{lesson-strip} 00_start                               what a lesson costs, and three ways to run it
 """
@@ -26,6 +27,17 @@ class Recorded(SphinxRole):
         figure = ledger.resolve(f"results/{path}.json::{name}")
         value = {**figure, "low": figure["value"], "high": figure["value"]}  # prose gives the median alone
         return [nodes.Text(number(value, form or ".3g").replace(" ", "\N{NO-BREAK SPACE}"))], []
+
+
+class Measured(SphinxRole):
+    """As `recorded`, with the interval: 0.02 [0.01, 0.03]."""
+
+    @ledger.in_role
+    def run(self):
+        path, _, rest = self.text.partition("::")
+        name, _, form = rest.partition(":")
+        self.env.note_dependency(str(ledger.ROOT / f"results/{path}.json"))
+        return [nodes.Text(number(ledger.resolve(f"results/{path}.json::{name}"), form or ".3g"))], []
 
 
 class Glued(SphinxRole):
@@ -103,6 +115,7 @@ def item(label, value):
 
 def setup(app):
     app.add_role("recorded", Recorded())
+    app.add_role("measured", Measured())
     app.add_role("glued", Glued())
     app.add_role("recorded-machine", RecordedMachine())
     app.add_directive("lesson-strip", LessonStrip)

@@ -111,10 +111,10 @@ def test_a_broken_claims_file_is_reported_where_it_is_shown(book):
 
 def test_values_stand_in_the_text(book):
     html, warnings = book(
-        "On {recorded-machine}`race/cpu` {recorded}`race/cpu::gain:.1f`, {recorded}`race/cpu::gain`, {glued}`01_x::answer:.0f`; "
+        "On {recorded-machine}`race/cpu` {recorded}`race/cpu::gain:.1f`, {recorded}`race/cpu::gain`, {measured}`race/cpu::gain:.1f`, {glued}`01_x::answer:.0f`; "
         "{count}`claims` claims, {count}`decided` decided, {count}`untestable` not testable, {count}`finished` chapters done.\n")
     assert not warnings
-    assert "On Abacus 1.2\N{NO-BREAK SPACE}x, 1.25\N{NO-BREAK SPACE}x, 42; 3 claims, 1 decided, 1 not testable, 0 chapters done" in html
+    assert "On Abacus 1.2\N{NO-BREAK SPACE}x, 1.25\N{NO-BREAK SPACE}x, 1.2 [1.1, 1.5] x, 42; 3 claims, 1 decided, 1 not testable, 0 chapters done" in html
 
 
 def test_the_strip_gives_the_recorded_cost_and_three_ways_to_run(book):
@@ -150,6 +150,7 @@ def test_the_table_of_claims(book):
 
 @pytest.mark.parametrize("figure, text", [
     ({"value": 1.0, "low": 1.0, "high": 1.0, "unit": "true or false"}, "yes"), ({"value": 0.0, "low": 0, "high": 0, "unit": "true or false"}, "no"),
+    ({"value": 0.5, "low": 0.4, "high": 0.6, "unit": "share"}, "0.5 [0.4, 0.6]"), ({"value": 2.0, "low": 2.0, "high": 2.0, "unit": "s"}, "2 s"),
     ({"value": True, "low": True, "high": True, "unit": ""}, "yes"), ({"value": "red", "low": "red", "high": "red", "unit": ""}, "red"),
     ({"value": -0.5, "low": -0.6, "high": 0.1, "unit": "ratio"}, "\N{MINUS SIGN}0.5 [\N{MINUS SIGN}0.6, 0.1]"),
 ])
