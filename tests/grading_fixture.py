@@ -42,7 +42,7 @@ out = softmax(torch.tensor([[1.0, -2.0, 3.0], [0.5, 0.0, -1.0]]))
 far_apart = softmax(torch.tensor([[1000.0, 1001.0]]))
 ### END HIDDEN TESTS'''),
     ("code", '''# check: q1 points=2
-expected = torch.tensor([[0.1182, 0.0059, 0.8759], [0.5467, 0.3315, 0.1220]])
+expected = torch.tensor([[0.1185, 0.0059, 0.8756], [0.5465, 0.3315, 0.1220]])
 assert isinstance(out, torch.Tensor) and out.shape == (2, 3), f"a softmax has the shape of its input, not {out}"
 assert torch.allclose(out.sum(-1), torch.ones(2)), "the rows do not sum to 1: divide by the sum"
 assert torch.allclose(out, expected, atol=1e-4), "wrong values: over the last dimension?"

@@ -265,20 +265,26 @@ def test_leaks_are_found_in_text_json_and_html(small):
     assert leaks('def double(x):\n    """Twice x."""\nassert q1_three == 6, "double(3) is 6"', small) == []
 
 
+def test_a_hidden_line_that_is_also_shown_is_no_leak(course):
+    twice = replaced(5, "### BEGIN HIDDEN TESTS\n", "### BEGIN HIDDEN TESTS\nq1_three = double(3)\n")
+    again = read_set(write(course / "exercises/01_small/source.ipynb", twice))
+    assert leaks(build.student(again), again) == []
+
+
 # ---- submissions --------------------------------------------------------------------------------
 
 
 def submission(course, small, change=lambda cells: cells):
     """What is read of the student's notebook, solved with marks "q1 solved" and then changed."""
-    solved = [(kind, source.replace('raise NotImplementedError("', "pass  # solved ").replace(': your code here")', ""))
-              for kind, source in cells(build.student(small))]
+    solved = [(kind, source.replace('raise NotImplementedError("', "pass  # solved ").replace(': your code here")', "")
+               .replace("*Write your answer here.*", "solved q3")) for kind, source in cells(build.student(small))]
     return read_submission(write(course / "in.ipynb", change(solved)), small)
 
 
 def test_an_unanswered_notebook(course, small):
     handed_in = read_submission(build.student(small).encode(), small)
     assert handed_in.answers == {id: small.questions[id].stub for id in ("q1", "q2")}
-    assert handed_in.helpers == [] and handed_in.written == {"q3": "*Write your answer here.*"}
+    assert handed_in.helpers == [] and handed_in.written == {"q3": ""}
     assert notebook.student_code(build.student(small).encode(), small) == handed_in.answers
 
 
@@ -302,7 +308,7 @@ def test_answers_are_found_whatever_a_front_end_did(course, small, change):
     found = submission(course, small, change)
     assert "solved q1" in found.answers["q1"] and "def double(x):" in found.answers["q1"]
     assert "solved q2" in found.answers["q2"] and list(found.answers) == ["q1", "q2"]
-    assert found.helpers == [] and found.written == {"q3": "*Write your answer here.*"}
+    assert found.helpers == [] and found.written == {"q3": "solved q3"}
     for source in found.answers.values():
         compile(source, "answer", "exec")
         assert "\r" not in source
@@ -654,8 +660,37 @@ def test_commands_in_the_pages_exist(page, help_of):
         for word in rest:
             if word.startswith("-"):
                 assert re.search(rf"(?<![\w-]){re.escape(word.partition('=')[0])}(?![\w-])", help_of[name]), f"{name} has no {word}"
-        if name != "grade":
+        if name == "grade":
+            from course_lib.grading import grade
+
+            grade.parser().parse_args(rest)
+        else:
             command.parser().parse_args([name, *rest])
+
+
+def test_the_page_for_students_explains_every_status():
+    from course_lib.grading.referee import STATUSES
+
+    page = (ROOT / "book/students.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z ]+)` \|", page, re.MULTILINE)) == set(STATUSES) - {"error"}
+
+
+def test_the_examples_for_instructors_are_true(tmp_path):
+    from course_lib.grading.grade import with_private
+    from course_lib.grading.gradebook import read_policy
+
+    page = (ROOT / "book/instructors.md").read_text(encoding="utf-8")
+    wrong, private = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert wrong == (ROOT / "exercises/00_start/wrong/q5_same_order.py").read_text(encoding="utf-8")
+    (tmp_path / "00_start").mkdir()
+    (tmp_path / "00_start/q1.py").write_text(private)
+    start = with_private(read_set(ROOT / "exercises/00_start/source.ipynb"), tmp_path)
+    judge(start, "q1", start.questions["q1"].exercise)
+    with pytest.raises(AssertionError, match="numbers of two bytes"):
+        judge(start, "q1", start.questions["q1"].exercise.replace("/ (size", "/ (1 if (n, size) == (3, 2) else size"))
+    (tmp_path / "times.csv").write_text("student,submitted\n")
+    (tmp_path / "policy.yaml").write_text(re.search(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)[1])
+    assert read_policy(tmp_path / "policy.yaml").percent_per_day == 10
 
 
 def test_the_commands_are_listed():

@@ -1,0 +1,330 @@
+"""Grade a folder of submissions.
+
+    python -m course_lib.grading grade 02 SUBMISSIONS/ --csv grades.csv --db grades.sqlite
+
+SUBMISSIONS holds `<student>.ipynb`, or a folder `<student>/` with the notebook of the set in it
+(another name will do if it is the only one). The name of file or folder is the student's id. Links are
+not followed. Each submission is graded in a process of its own, in a sandbox of its own (sandbox.py);
+one that breaks anything breaks its own grade. Stopped and started again, it continues.
+"""
+import argparse
+import hashlib
+import multiprocessing
+import multiprocessing.connection
+import multiprocessing.forkserver
+import os
+import re
+import stat
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from course_lib.grading import feedback, gradebook, sandbox
+from course_lib.grading.notebook import MAX_BYTES, NotebookError, Set, find_set, read_set, read_submission
+from course_lib.grading.referee import Referee, Result, modules
+from course_lib.grading.sandbox import Limits, SandboxError
+
+VERSION = 1        # raise it where a change gives other grades: everything is graded again
+
+
+@dataclass(frozen=True)
+class Handed:
+    """One student's submission. problem: why it cannot be read, with `data` empty."""
+    student: str
+    file: str = ""
+    data: bytes = b""
+    time: float = 0.0
+    problem: str = ""
+    status: str = "unreadable"
+
+
+def find_submissions(folder: Path, set: Set) -> list[Handed]:
+    """What was handed in, by student; two of one name are a problem of that student's, not of the batch."""
+    if not folder.is_dir():
+        raise NotebookError(f"{folder}: no such folder")
+    found = {}
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.name.startswith(".") or not (entry.name.endswith(".ipynb") or entry.is_dir(follow_symlinks=False)):
+            continue
+        student = os.fsencode(entry.name.removesuffix(".ipynb")).decode("utf-8", "replace")
+        one = _from_folder(student, entry.path, set) if entry.is_dir(follow_symlinks=False) else read_handed(student, entry.path)
+        if student in found:
+            one = Handed(student, problem=f"There are two submissions of this name: {found[student].file}, {one.file}.")
+        found[student] = one
+    if not found:
+        raise NotebookError(f"{folder}: no submissions; it holds STUDENT.ipynb or STUDENT/{set.name}.ipynb")
+    return list(found.values())
+
+
+def _from_folder(student, path, set) -> Handed:
+    names = sorted(entry.name for entry in os.scandir(path) if entry.name.endswith(".ipynb") and not entry.name.startswith("."))
+    wanted = [name for name in names if name == f"{set.name}.ipynb"] or names
+    if len(wanted) != 1:
+        problem = f"The folder holds {len(names)} notebooks, none of them {set.name}.ipynb." if names else "The folder holds no notebook."
+        return Handed(student, path, problem=problem, status="unreadable" if names else "missing")
+    return read_handed(student, os.path.join(path, wanted[0]))
+
+
+def read_handed(student: str, path: str) -> Handed:
+    """The bytes of a regular file: a link, a pipe or a device is not opened."""
+    shown = os.path.basename(path).encode("utf-8", "replace").decode()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return Handed(student, shown, problem="This is no ordinary file.")
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        return Handed(student, shown, problem=f"The file cannot be read: {os.strerror(error.errno)} (links are not followed).")
+    return Handed(student, shown, data, status.st_mtime)
+
+
+def with_private(set: Set, folder: Path | None) -> Set:
+    """The set with the hidden tests of FOLDER/NN_name/qN.py added: code below the lines `# observe` and `# check`."""
+    if folder is None:
+        return set
+    files = sorted((folder / set.name).glob("*.py"))
+    if not files:
+        raise NotebookError(f"{folder / set.name}: no private tests; they are files like q1.py")
+    questions = dict(set.questions)
+    for path in files:
+        if path.stem not in questions or not questions[path.stem].check:
+            raise NotebookError(f"{path}: {set.name} has no question {path.stem} that is graded by tests")
+        parts = re.split(r"^# (observe|check)[ \t]*$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        if len(parts) < 3 or len(parts) % 2 == 0:
+            raise NotebookError(f"{path}: put the code below lines `# observe` and `# check`")
+        question = questions[path.stem]
+        for kind, code in zip(parts[1::2], parts[2::2]):
+            source = f"{getattr(question, kind)}\n### BEGIN HIDDEN TESTS\n{code.strip()}\n### END HIDDEN TESTS"
+            try:
+                compile(source, str(path), "exec", dont_inherit=True)
+            except SyntaxError as error:
+                raise NotebookError(f"{path}, below `# {kind}`: not valid Python: {error.msg}") from None
+            question = replace(question, **{kind: source})
+        questions[path.stem] = question
+    return replace(set, questions=questions)
+
+
+def student_seed(student: str, set: Set, secret: str) -> int:
+    return int(hashlib.sha256(f"{secret}\0{set.name}\0{student}".encode("utf-8", "replace")).hexdigest()[:8], 16)
+
+
+# ---- one submission, in a process of its own ----------------------------------------------------
+
+
+def grade_answers(set: Set, answers: list[tuple[str, str]], limits: Limits = Limits(), seed: int = 0,
+                  unsandboxed: bool = False) -> list[Result]:
+    """Grade (question id, source) pairs, each for itself, in one sandbox: reference, stub and wrong answers of a set.
+
+    Raises NotebookError where the set itself fails and SandboxError where there is no sandbox.
+    """
+    return _elsewhere(_answers, set, answers, limits, seed, unsandboxed)
+
+
+def _answers(set, answers, limits, seed, unsandboxed):
+    referee, order = Referee(set, limits, seed, unsandboxed), list(set.questions)
+    try:
+        results = {i: referee.grade(*answers[i]) for i in sorted(range(len(answers)), key=lambda i: order.index(answers[i][0]))}
+        return [results[i] for i in range(len(answers))]
+    finally:
+        referee.close()
+
+
+def _submission(set, handed, limits, seed, unsandboxed):
+    try:
+        there = read_submission(handed.data, set, handed.file)
+    except NotebookError as error:
+        return all_results(set, "unreadable", str(error))
+    order, results = list(set.questions), []
+    referee = Referee(set, limits, seed, unsandboxed)
+    try:
+        for i, id in enumerate(order):
+            if set.questions[id].rubric:
+                written = there.written.get(id, "").strip()
+                results.append(Result(id, "by hand" if written else "missing", private=written))
+                continue
+            # What an earlier answer defines besides its answer counts as a helper of the later ones.
+            helpers = [*there.helpers, *(there.answers[earlier] for earlier in order[:i] if earlier in there.answers)]
+            results.append(referee.grade(id, there.answers.get(id), helpers))
+    finally:
+        referee.close()
+    return results
+
+
+def all_results(set: Set, status: str, problem: str) -> list[Result]:
+    return [Result(id, status, feedback=problem) for id in set.questions]
+
+
+def _server(imports):
+    """Processes are forked from a server that has imported torch and started no threads."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["course_lib.grading.grade", *imports])
+    # The processes of the grader use one thread, and no GPU, which a forked process could not use.
+    ours = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+    return context
+
+
+def _call(connection, function, arguments):
+    try:
+        connection.send(("ok", function(*arguments)))
+    except NotebookError as error:
+        connection.send(("set", str(error)))
+    except SandboxError as error:
+        connection.send(("sandbox", str(error)))
+    except KeyboardInterrupt:
+        pass
+
+
+def _start(function, *arguments):
+    context = _server(modules(arguments[0]))
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_call, args=(theirs, function, arguments), daemon=True)
+    process.start()
+    theirs.close()
+    return process, ours
+
+
+def _elsewhere(function, *arguments):
+    process, connection = _start(function, *arguments)
+    try:
+        kind, value = connection.recv()
+    except EOFError:
+        raise RuntimeError("the grading process ended before it was done") from None
+    finally:
+        process.join(30)
+    if kind != "ok":
+        raise {"set": NotebookError, "sandbox": SandboxError}[kind](value)
+    return value
+
+
+# ---- all submissions ----------------------------------------------------------------------------
+
+
+def grade_all(set: Set, submissions: list[tuple[str, Handed]], book, options, policy) -> None:
+    """Grade what is not in the book yet, `options.jobs` at a time, and keep each as soon as it is there."""
+    from tqdm.auto import tqdm
+
+    waiting = [(key, handed) for key, handed in submissions if not book.has(key)]
+    running, patience = {}, 300 + len(set.questions) * (60 + 30 * options.time_limit)
+    bar = tqdm(total=len(submissions), initial=len(submissions) - len(waiting), unit="submission", disable=None)
+
+    def keep(key, handed, results):
+        book.add(key, handed.student, set.name, handed.file, handed.time, not options.unsandboxed, results)
+        bar.update()
+    try:
+        while waiting or running:
+            while waiting and len(running) < options.jobs:
+                key, handed = waiting.pop(0)
+                if handed.problem:
+                    keep(key, handed, all_results(set, handed.status, handed.problem))
+                    continue
+                seed = student_seed(handed.student, set, policy.secret)
+                process, connection = _start(_submission, set, handed, options.limits, seed, options.unsandboxed)
+                running[connection] = process, key, handed, time.monotonic() + patience
+            for connection in multiprocessing.connection.wait(list(running), timeout=1) if running else ():
+                process, key, handed, _ = running.pop(connection)
+                try:
+                    kind, value = connection.recv()
+                except (EOFError, OSError):
+                    kind, value = "ok", all_results(set, "unreadable", "Reading this submission ended the grading process.")
+                process.join(30)
+                if kind == "set":
+                    raise NotebookError(value)
+                if kind == "sandbox":       # not kept for good: tried again next time
+                    value = [replace(r, private=value) for r in all_results(set, "error", "Not graded yet.")]
+                keep(key, handed, value)
+            for connection, (process, key, handed, deadline) in list(running.items()):
+                if time.monotonic() > deadline:
+                    running.pop(connection)
+                    process.kill()
+                    process.join()
+                    keep(key, handed, all_results(set, "unreadable", "Grading this submission took too long."))
+    finally:
+        bar.close()
+        for process, *_ in running.values():
+            process.kill()
+            process.join()
+
+
+def memory(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([MG])B?", text.strip().upper())
+    if not found or float(found[1]) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 2G or 512M")
+    return int(float(found[1]) * {"M": 2**20, "G": 2**30}[found[2]])
+
+
+def positive(kind):
+    def check(text):
+        value = kind(text)
+        if not value > 0:
+            raise ValueError
+        return value
+    check.__name__ = f"positive {kind.__name__}"
+    return check
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m course_lib.grading grade", description=__doc__,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument("set", metavar="NN", help="number or name of a set, or path of a source notebook")
+    top.add_argument("submissions", type=Path, metavar="SUBMISSIONS")
+    top.add_argument("--csv", type=Path, default=Path("grades.csv"), help="grades for people and Moodle; NAME_canvas.csv beside it (default: %(default)s)")
+    top.add_argument("--db", type=Path, default=Path("grades.sqlite"), help="what was graded, with all messages (default: %(default)s)")
+    top.add_argument("--feedback", type=Path, metavar="DIR", help="write a page for each student")
+    top.add_argument("--private", type=Path, metavar="DIR", help="hidden tests that are not in the repository: DIR/NN_name/q1.py")
+    top.add_argument("--jobs", type=positive(int), default=os.cpu_count() or 1, help="submissions at a time (default: the processors, %(default)s)")
+    top.add_argument("--time-limit", type=positive(float), default=5, metavar="SECONDS", help="for an answer, of processor time (default: %(default)s)")
+    top.add_argument("--memory", type=memory, default=2 * 2**30, metavar="2G", help="for an answer (default: 2G)")
+    top.add_argument("--late", type=Path, metavar="POLICY.yaml", help="late and partial credit, the seeds' secret")
+    top.add_argument("--manual", type=Path, metavar="POINTS.csv", help="points by hand: student,question,points,comment")
+    top.add_argument("--unsandboxed", action="store_true", help="run students' code with your rights: only code that you have read")
+    return top
+
+
+def main(argv: list[str]) -> int:
+    options = parser().parse_args(argv)
+    options.limits = Limits(options.time_limit, options.memory)
+    set = with_private(read_set(find_set(options.set)), options.private)
+    policy, manual = gradebook.read_policy(options.late), gradebook.read_manual(options.manual, set)
+    handed = find_submissions(options.submissions, set)
+    if strangers := {student for student, _ in manual} - {one.student for one in handed}:
+        print(f"{options.manual}: nothing was handed in by {', '.join(sorted(strangers))}", file=sys.stderr)
+    if options.unsandboxed:
+        print("Without a sandbox: students' code runs with your rights and can read and change your files.", file=sys.stderr)
+    parts = [VERSION, set.name, set.setup, list(set.questions.values()), options.limits, options.unsandboxed, policy.secret]
+    submissions = [(gradebook.key_of(*parts, one.student, one.problem, one.data), one) for one in handed]
+    book = gradebook.Gradebook(options.db)
+    try:
+        if not all(book.has(key) for key, _ in submissions) and not options.unsandboxed:
+            if problem := sandbox.probe():
+                raise SandboxError(problem)
+        grade_all(set, submissions, book, options, policy)
+        grades = [gradebook.grade_of(one.student, one.time, book.results(key), set, policy, manual) for key, one in submissions]
+    except SandboxError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"Stopped. What is graded is in {options.db}; the same command continues.", file=sys.stderr)
+        return 130
+    finally:
+        book.close()
+    written = gradebook.write_csv(options.csv, grades, set)
+    if options.feedback:
+        feedback.write(options.feedback, grades, set)
+        written.append(options.feedback)
+    counts = {}
+    for grade in grades:
+        for status in grade.status.values():
+            counts[status] = counts.get(status, 0) + 1
+    print(f"{len(grades)} submissions: " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items(), key=lambda x: -x[1])))
+    print(f"wrote {', '.join(map(str, written))}")
+    return 0

@@ -1,0 +1,12 @@
+"""One word is drawn for each text."""
+# question: q5
+# diagnosis: One other word for a whole text
+def mask_words(ids, special, mask_id, vocabulary, generator):
+    """BERT's inputs and labels, int64 [batch, length] each."""
+    chosen = torch.rand(ids.shape, generator=generator) < 0.15
+    chosen = chosen & ~special
+    fate = torch.rand(ids.shape, generator=generator)
+    words = torch.randint(vocabulary, (len(ids), 1), generator=generator)
+    inputs = torch.where(chosen & (fate < 0.8), mask_id, ids)
+    inputs = torch.where(chosen & (fate >= 0.9), words, inputs)
+    return inputs, torch.where(chosen, ids, -100)
