@@ -3,7 +3,8 @@
     python -m benchmarks.pretrained_halves [--seeds 0 1 2] [--results results] [--runs my_results]
 
 Requests to SQL (`course_lib.data.queries`) with 100, 300 and 1,000 pairs to tune on, judged by execution on
-500 held-out ones; iid, and with 1,000 pairs `scratch` and `both` on the compositional split too. The arms differ in how the two halves start:
+500 held-out ones; iid, and with 1,000 pairs `scratch` and `both` on the compositional split too. The arms
+differ in how the two halves start:
 
     scratch                   both random
     encoder                   the encoder pretrained on requests, masked words

@@ -42,6 +42,7 @@ NAMES = {
         class library/asyncio-queue.html#$      asyncio.Queue
         class library/threading.html#$          threading.Thread threading.Lock threading.Event
         class library/queue.html#$              queue.Queue
+        class library/socket.html#$             socket.socket
     """,
     "numpy": """
         class reference/generated/$.html#$      numpy.ndarray numpy.dtype

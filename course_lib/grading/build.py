@@ -1,8 +1,8 @@
 """Student notebooks and assignments from the sources of the exercise sets.
 
-    notebooks/exercises/NN_name.ipynb     what students open; committed, never edited
-    _build/exercises/...                  assignments composed of several sets, copies with solutions,
-                                          copies for nbgrader; not committed
+`notebooks/exercises/NN_name.ipynb` is what students open; it is committed and never edited. In
+`_build/exercises/`, not committed, are assignments composed of several sets, copies with solutions
+and copies for nbgrader.
 
 The same source gives the same bytes: cell ids come from the questions, there are no outputs and no
 dates.

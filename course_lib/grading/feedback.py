@@ -42,7 +42,7 @@ def page(grade: Grade, set: Set) -> str:
 def file_name(student: str) -> str:
     """A name for `student`'s page that is safe on every system, and different for different students."""
     safe = re.sub(r"[^\w.-]", "_", student, flags=re.ASCII).lstrip(".-")[:80]
-    if safe != student or re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", safe):
+    if not safe or safe != student or re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", safe):
         safe = f"{safe}_{hashlib.sha256(student.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
     return safe + ".html"
 

@@ -66,7 +66,7 @@ class Question:
     """One question. difficulty: 1 to 5. An open question has a `rubric` (Markdown) and no code.
 
     exercise, observe, check: sources of the cells, whole, markers and hidden parts included (they are
-    comments, so the sources run). stub: the exercise as a student gets it. *_visible: without the
+    comments, so the sources run). stub: the exercise as a student gets it. ``*_visible``: without the
     hidden parts.
     """
     id: str
@@ -84,7 +84,7 @@ class Question:
 
     @cached_property
     def observations(self) -> list[str]:
-        """Names that the observe cell assigns and the check cell reads: what has to cross."""
+        """What the observe cell assigns and the check cell reads, and so what has to cross."""
         return observations(self.observe, self.check)
 
 

@@ -205,7 +205,8 @@ class Referee:
                     deadline = time.monotonic() + (20 * limits.seconds if phase == b"r" else 30 + 10 * limits.seconds)
                 if not part:
                     watched.remove(report)
-                    self.sandbox.stop()
+                    if self.sandbox:
+                        self.sandbox.stop()
                     deadline = within(0)
             if control in readable:
                 ended = self.sandbox.ended()
