@@ -224,7 +224,7 @@ def _close_course_lib(allowed: list) -> None:
     ask, load = builtins.__import__, importlib.import_module
 
     def refuse(name):
-        raise ImportError(f"{name} cannot be imported in an answer: the exercise is to write it")
+        raise ImportError(f"Write it yourself, without {name}: of course_lib, an answer imports what the notebook's own cells import")
 
     def guarded(name, globals=None, locals=None, fromlist=(), level=0):
         if name.partition(".")[0] == "course_lib" and not str((globals or {}).get("__name__")).startswith("course_lib"):
