@@ -76,7 +76,7 @@ def load(path):
     if not path.is_file():
         raise LedgerError(f"there is no {path.name} in {path.parent.name}/")
     try:
-        ledger = yaml.safe_load(path.read_text(encoding="utf-8"))
+        ledger = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise LedgerError(f"{path.name}: not valid YAML: {error}") from error
     if not isinstance(ledger, dict) or set(ledger) != {"chapter", "post", "status", "claims"}:
@@ -130,7 +130,7 @@ def resolve(key, root=None):
         raise LedgerError(f"result key {key!r}: there is no such file; expected PATH::NAME")
     try:
         if file.suffix == ".ipynb":
-            figure = _glued(json.loads(file.read_text(encoding="utf-8")), name)
+            figure = _glued(str(file), file.stat().st_mtime_ns, name)
         else:
             figure = vars(results.read(file).figures[name])
     except KeyError:
@@ -239,11 +239,19 @@ def _check(claim, where):
         raise LedgerError(f"{where}: a verdict by sources names them and says why")
 
 
-def _glued(notebook, name):
-    for cell in notebook["cells"]:
+def _glued(path, changed, name):
+    content = _glued_texts(path, changed).get(name)
+    return None if content is None else ast.literal_eval(content)
+
+
+@functools.lru_cache(maxsize=64)  # a lesson with its pictures is megabytes, and is asked for many values
+def _glued_texts(path, changed):
+    """{name: text of the value} of all that the lesson at `path`, last changed then, has glued."""
+    found = {}
+    for cell in json.loads(Path(path).read_text(encoding="utf-8"))["cells"]:
         for output in cell.get("outputs", []):
-            if output.get("metadata", {}).get("scrapbook", {}).get("name") == name:
-                for mime, content in output["data"].items():
-                    if mime.endswith("text/plain"):
-                        return ast.literal_eval("".join(content))
-    return None
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            for mime, content in output.get("data", {}).items() if name else ():
+                if mime.endswith("text/plain"):
+                    found.setdefault(name, "".join(content))
+    return found
