@@ -254,5 +254,5 @@ def test_an_ordinary_user_gets_a_sandbox_too():
     if subprocess.run([*command, "true"], capture_output=True).returncode:
         pytest.skip("no user namespaces here")
     done = subprocess.run([*command, sys.executable, "-c", "from course_lib.grading import sandbox; assert not sandbox.own_user(); "
-                           "print(sandbox.probe())"], capture_output=True, text=True, cwd=ROOT)
-    assert done.stdout.strip() == "None", done.stdout + done.stderr
+                           "print(sandbox.probe()); sandbox.Sandbox().close()"], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout.strip()) == (0, "None"), done.stdout + done.stderr

@@ -8,9 +8,8 @@ import html
 import re
 from pathlib import Path
 
-from course_lib.grading.gradebook import Grade
+from course_lib.grading.gradebook import STATUSES, Grade
 from course_lib.grading.notebook import Set
-from course_lib.grading.referee import STATUSES
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

@@ -21,9 +21,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from course_lib.grading import feedback, gradebook, sandbox
+from course_lib.grading.gradebook import Result
 from course_lib.grading.notebook import MAX_BYTES, NotebookError, Set, find_set, read_set, read_submission
-from course_lib.grading.referee import Referee, Result, modules
-from course_lib.grading.sandbox import Limits, SandboxError
+from course_lib.grading.sandbox import Limits, SandboxError, modules
 
 VERSION = 1        # raise it where a change gives other grades: everything is graded again
 
@@ -124,6 +124,8 @@ def grade_answers(set: Set, answers: list[tuple[str, str]], limits: Limits = Lim
 
 
 def _answers(set, answers, limits, seed, unsandboxed):
+    from course_lib.grading.referee import Referee      # here: the command itself does not need torch
+
     referee, order = Referee(set, limits, seed, unsandboxed), list(set.questions)
     try:
         results = {i: referee.grade(*answers[i]) for i in sorted(range(len(answers)), key=lambda i: order.index(answers[i][0]))}
@@ -133,6 +135,8 @@ def _answers(set, answers, limits, seed, unsandboxed):
 
 
 def _submission(set, handed, limits, seed, unsandboxed):
+    from course_lib.grading.referee import Referee
+
     try:
         there = read_submission(handed.data, set, handed.file)
     except NotebookError as error:
@@ -160,7 +164,7 @@ def all_results(set: Set, status: str, problem: str) -> list[Result]:
 def _server(imports):
     """Processes are forked from a server that has imported torch and started no threads."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["course_lib.grading.grade", *imports])
+    context.set_forkserver_preload(["course_lib.grading.grade", "course_lib.grading.referee", *imports])
     # The processes of the grader use one thread, and no GPU, which a forked process could not use.
     ours = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     before = {name: os.environ.get(name) for name in ours}

@@ -26,7 +26,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from course_lib.grading.notebook import NotebookError, Set
-from course_lib.grading.referee import Result
 
 _TABLES = """
 create table if not exists submission (
@@ -35,6 +34,36 @@ create table if not exists result (
     key text, question text, status text, share real, visible integer, feedback text, private text, seconds real,
     primary key (key, question));
 """
+
+
+STATUSES = {
+    "ok": "right",
+    "wrong": "runs, and a test failed",
+    "crash": "stopped with an error",
+    "timeout": "took longer than the limit",
+    "died": "its process ended before the answer was there, or ran out of memory",
+    "too big": "results larger than the grader takes",
+    "not attempted": "the cell is as it was handed out",
+    "missing": "the cell, or the submission, is not there",
+    "unreadable": "the file is no notebook",
+    "by hand": "an open question, waiting for its points",
+    "graded": "points given by hand",
+    "error": "the grader itself failed; no points can be given yet",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one answer. share: of the points, 1 or 0. visible: do the tests that students have
+    pass? feedback: for the student, holds nothing of a hidden test but its constant message.
+    private: for the instructor; may hold text of the student's."""
+    question: str
+    status: str
+    share: float = 0
+    visible: bool = False
+    feedback: str = ""
+    private: str = ""
+    seconds: float = 0
 
 
 @dataclass(frozen=True)

@@ -23,42 +23,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from course_lib.grading.gradebook import STATUSES, Result  # noqa: F401  (STATUSES for those who know it by this module)
 from course_lib.grading.names import bound
-from course_lib.grading.notebook import NotebookError, Question, Set
+from course_lib.grading.notebook import NotebookError, Set
 from course_lib.grading.remote import Peer
-from course_lib.grading.sandbox import Limits, Sandbox
+from course_lib.grading.sandbox import Limits, Sandbox, imports, modules
 from course_lib.grading.transport import Decoder, Garbage, NotData, TooBig
 
 MODULE = "course_set"
 _ENDED = "The process ended before an answer was there."
-STATUSES = {
-    "ok": "right",
-    "wrong": "runs, and a test failed",
-    "crash": "stopped with an error",
-    "timeout": "took longer than the limit",
-    "died": "its process ended before the answer was there, or ran out of memory",
-    "too big": "results larger than the grader takes",
-    "not attempted": "the cell is as it was handed out",
-    "missing": "the cell, or the submission, is not there",
-    "unreadable": "the file is no notebook",
-    "by hand": "an open question, waiting for its points",
-    "graded": "points given by hand",
-    "error": "the grader itself failed; no points can be given yet",
-}
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one answer. share: of the points, 1 or 0. visible: do the tests that students have
-    pass? feedback: for the student, holds nothing of a hidden test but its constant message.
-    private: for the instructor; may hold text of the student's."""
-    question: str
-    status: str
-    share: float = 0
-    visible: bool = False
-    feedback: str = ""
-    private: str = ""
-    seconds: float = 0
 
 
 @dataclass(frozen=True)
@@ -81,6 +54,7 @@ class Referee:
     def __init__(self, set: Set, limits: Limits = Limits(), seed: int = 0, unsandboxed: bool = False):
         self.set, self.limits, self.unsandboxed, self.seed = set, limits, unsandboxed, seed
         self.sandbox = None
+        self.imports = [pair for pair in imports(set) if pair[0].partition(".")[0] == "course_lib"]
         os.environ["COURSE_STUDENT_SEED"] = str(seed)
         torch.set_num_threads(1)
         _seed_all()
@@ -103,7 +77,7 @@ class Referee:
         if _code(answer) == _code(question.stub):
             return Result(id, "not attempted", feedback="Not attempted.")
         full = self._run(question, answer, helpers, question.observe, question.check, question.check_visible)
-        private = f"{full.message} {full.visible or ''}".strip()
+        private = full.message
         if full.status == "ok":
             return Result(id, "ok", 1, True, "Right.", private, full.seconds)
         shown = full
@@ -155,7 +129,7 @@ class Referee:
 
     def _run_once(self, question, answer, helpers, observe, check, check_visible):
         earlier = self._earlier(question.id, "\n".join([answer, observe, *helpers]))
-        job = {"seed": self.seed, "setup": self.set.setup, "earlier": earlier, "imports": _imports(self.set),
+        job = {"seed": self.seed, "setup": self.set.setup, "earlier": earlier, "imports": self.imports,
                "helpers": list(helpers), "answer": answer, "observe": observe, "wanted": question.observations}
         self.sandbox = self.sandbox or Sandbox(self.limits, modules(self.set), self.unsandboxed)
         ours, theirs = socket.socketpair()
@@ -367,23 +341,3 @@ def _seed_all():
 
 def _code(source) -> list[str]:
     return [line.strip() for line in source.split("\n") if line.strip()]
-
-
-def modules(set: Set) -> list[str]:
-    """What a process imports before it forks for questions of the set."""
-    found = {name for name, _ in _imports(set, every=True)}
-    if any("optim" in question.observe + question.exercise for question in set.questions.values()):
-        found.add("torch._dynamo")      # over a second, which the first optimiser of every process would take
-    return sorted(found)
-
-
-def _imports(set: Set, every: bool = False) -> list[list]:
-    """[module, name] of what setup and observe cells import from course_lib (every: from anywhere); None: the module."""
-    found = []
-    for source in [*set.setup, *(q.observe for q in set.questions.values())]:
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Import):
-                found += [[alias.name, None] for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                found += [[node.module, alias.name] for alias in node.names]
-    return [pair for pair in found if every or pair[0].partition(".")[0] == "course_lib"]

@@ -10,6 +10,7 @@ those that the user has running already.
 
 What it does not protect against: faults of the Linux kernel, and guesses from how long a grade takes.
 """
+import ast
 import itertools
 import json
 import os
@@ -24,6 +25,8 @@ import tempfile
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from course_lib.grading.notebook import Set
 
 HERE = Path(__file__).resolve().parent
 INSIDE = ("__init__.py", "names.py", "remote.py", "transport.py", "worker.py")
@@ -160,10 +163,7 @@ class Sandbox:
             if ready != b"ready":
                 self.close()
                 errors.seek(0)
-                said = errors.read().decode(errors="replace").strip().splitlines() or ["no answer within 180 s"]
-                raise SandboxError(f"the sandbox does not start: {said[-1][:300]}. Inside a container or on Ubuntu 24.04, user "
-                                   "namespaces may be forbidden: allow them, or run as root of the machine. "
-                                   "(--unsandboxed runs students' code with your rights)")
+                raise SandboxError(_refused(errors.read().decode(errors="replace")))
         self.control.setblocking(True)
         self.base = self.look()[0]
 
@@ -238,10 +238,37 @@ def _tasks_of(uid) -> int:
     return count
 
 
+def imports(set: Set) -> list[list]:
+    """[module, name] of what setup and observe cells import; the name is None where it is the module itself."""
+    found = []
+    for source in [*set.setup, *(question.observe for question in set.questions.values())]:
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                found += [[alias.name, None] for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found += [[node.module, alias.name] for alias in node.names]
+    return found
+
+
+def modules(set: Set) -> list[str]:
+    """What a process imports before it forks for questions of the set."""
+    found = {name for name, _ in imports(set)}
+    if any("optim" in question.observe + question.exercise for question in set.questions.values()):
+        found.add("torch._dynamo")      # over a second, which the first optimiser of every process would take
+    return sorted(found)
+
+
 def probe() -> str | None:
-    """None where the sandbox works here, else why it does not."""
+    """None where a sandbox can be made here, else why it cannot."""
     try:
-        Sandbox().close()
+        command = [*bubblewrap(61184 if own_user() else 0), str(interpreter()), "-I", "-S", "-c", "import json"]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     except SandboxError as error:
         return str(error)
-    return None
+    return None if done.returncode == 0 else _refused(done.stderr)
+
+
+def _refused(said: str) -> str:
+    said = said.strip().splitlines() or ["it does not answer"]
+    return (f"the sandbox does not start: {said[-1][:300]}. Inside a container and on Ubuntu 24.04, user namespaces may be "
+            "forbidden: allow them, or run as root. (--unsandboxed runs students' code with your rights.)")
