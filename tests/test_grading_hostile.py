@@ -87,7 +87,7 @@ for folder, inside, names in os.walk("/"):
     "writes elsewhere": ("q1", if_it_works("for p in ('{outside}/x', '/x', '/course/course_lib/x', '/course/course_lib/grading/worker.py', '/usr/lib/x', '/dev/x', '/proc/sys/kernel/hostname'):\n"
                                            "    try: open(p, 'w').write('x'); got = p\n    except OSError: pass"), {"wrong"}),
     "symlink out of /tmp": ("q1", if_it_works("os.symlink('{outside}', '/tmp/out')\nopen('/tmp/out/planted', 'w').write('x')\ngot = 1"), {"wrong"}),
-    "imports the answer": ("q1", "from course_lib.transformer import causal_mask\n" + RIGHT, {"crash"}),
+    "imports the answer": ("q1", "from course_lib.transformer import attention_mask\n" + RIGHT, {"crash"}),
     "imports it another way": ("q1", "import importlib\nimportlib.import_module('course_lib.transformer')\n" + RIGHT, {"crash"}),
     "reads the reference of q1": ("q3", """import inspect
 found = None
@@ -247,12 +247,38 @@ def test_the_worker_refuses_to_kill_everything_outside_a_sandbox():
     assert -1 not in calls
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
-def test_an_ordinary_user_gets_a_sandbox_too():
-    """In a user namespace, as `unshare --user` gives the tests one; where the kernel allows it."""
+# Where the walls are others than root's: a user namespace, the same user outside and inside.
+AS_USER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, "tests")
+from grading_fixture import Q2, write_set
+from test_grading_hostile import ATTACKS
+from course_lib.grading import grade, notebook, sandbox
+if __name__ == "__main__":
+    assert not sandbox.own_user() and sandbox.probe() is None, sandbox.probe()
+    folder = Path(sys.argv[1])
+    small = notebook.read_set(write_set(folder))
+    answers = [(ATTACKS[name][0], ATTACKS[name][1].replace("{outside}", str(folder)).replace("{port}", "9")) for name in sys.argv[2:]]
+    print(*(result.status for result in grade.grade_answers(small, [*answers, ("q2", Q2)], sandbox.Limits(seconds=1, processes=32))))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's sandbox is what all other tests have used")
+def test_an_ordinary_user_gets_a_sandbox_too(tmp_path):
+    """As `unshare --user` makes one of root; where the kernel allows it."""
     command = ["unshare", "--user", "--map-root-user"]
     if subprocess.run([*command, "true"], capture_output=True).returncode:
         pytest.skip("no user namespaces here")
-    done = subprocess.run([*command, sys.executable, "-c", "from course_lib.grading import sandbox; assert not sandbox.own_user(); "
-                           "print(sandbox.probe()); sandbox.Sandbox().close()"], capture_output=True, text=True, cwd=ROOT)
-    assert (done.returncode, done.stdout.strip()) == (0, "None"), done.stdout + done.stderr
+    (tmp_path / "secret.txt").write_text("secret")
+    script = tmp_path / "script.py"
+    script.write_text(AS_USER)
+    names = ["the worker's memory", "traces the worker", "path tricks", "home, passwords, programs", "other processes", "becomes root",
+             "writes elsewhere", "symlink out of /tmp", "thread bomb", "fills /tmp", "leaves a process", "finds the process", "finds it"]
+    done = subprocess.run([*command, sys.executable, str(script), str(tmp_path), *names], capture_output=True, text=True, cwd=ROOT,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)})
+    statuses = done.stdout.split()
+    assert len(statuses) == len(names) + 1 and statuses.pop() == "ok", done.stdout + done.stderr
+    for name, status in zip(names, statuses):
+        assert status in ATTACKS[name][2], (name, status)
+    assert {path.name for path in tmp_path.iterdir()} == {"secret.txt", "script.py", "exercises"}

@@ -14,6 +14,7 @@ import multiprocessing.connection
 import multiprocessing.forkserver
 import os
 import re
+import signal
 import stat
 import sys
 import time
@@ -178,13 +179,16 @@ def _server(imports):
 
 
 def _call(connection, function, arguments):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)      # Ctrl-C reaches the command, which ends this process
     try:
-        connection.send(("ok", function(*arguments)))
+        reply = "ok", function(*arguments)
     except NotebookError as error:
-        connection.send(("set", str(error)))
+        reply = "set", str(error)
     except SandboxError as error:
-        connection.send(("sandbox", str(error)))
-    except KeyboardInterrupt:
+        reply = "sandbox", str(error)
+    try:
+        connection.send(reply)
+    except BrokenPipeError:      # the command is gone
         pass
 
 

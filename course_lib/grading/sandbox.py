@@ -104,8 +104,8 @@ def bubblewrap(uid: int) -> list[str]:
     command += ["--tmpfs", f"{COURSE}/course_lib/grading"]
     for name in INSIDE:
         command += ["--ro-bind", str(HERE / name), f"{COURSE}/course_lib/grading/{name}"]
-    command += ["--remount-ro", f"{COURSE}/course_lib/grading", "--dir", "/sandbox", "--proc", "/proc", "--dev", "/dev",
-                "--remount-ro", "/dev"]
+    command += ["--remount-ro", f"{COURSE}/course_lib/grading", "--dir", "/sandbox", "--proc", "/proc", "--remount-ro", "/proc",
+                "--dev", "/dev", "--remount-ro", "/dev"]
     for folder in ("/tmp", "/dev/shm"):
         command += ["--size", str(Limits.file_bytes), "--perms", "1777", "--tmpfs", folder]
     for name, value in {"HOME": "/tmp", "USER": "student", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
@@ -151,7 +151,7 @@ class Sandbox:
         with tempfile.TemporaryFile() as errors:
             self.process = subprocess.Popen(
                 command if unsandboxed else bubblewrap(uid) + command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=errors,
-                cwd=self.folder.name if self.folder else "/", start_new_session=True,
+                cwd=self.folder.name if self.folder else "/", start_new_session=True, preexec_fn=_first_to_go,
                 env={"HOME": self.folder.name, "PATH": os.environ.get("PATH", ""), "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1",
                      "MKL_NUM_THREADS": "1"} if unsandboxed else {})
             theirs.close()
@@ -225,6 +225,12 @@ class Sandbox:
         self.process.wait()
         if self.folder:
             self.folder.cleanup()
+
+
+def _first_to_go() -> None:
+    """Short of memory, the kernel ends a sandbox before anything else."""
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
 
 
 def _tasks_of(uid) -> int:

@@ -28,8 +28,6 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     control = socket.socket(fileno=0)
     sandboxed = os.path.isdir(SANDBOX)
-    with open("/proc/self/oom_score_adj", "w") as file:     # short of memory, this goes first
-        file.write("1000")
     if settings["uid"]:
         os.setgroups([])
         os.setresgid(*[settings["uid"]] * 3)
