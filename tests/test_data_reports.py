@@ -80,6 +80,7 @@ def test_the_order_of_the_facts_varies():
     ("The doctors saw two firemen and three guests.", {"number": "five"}),
     ("By noon the school was gone.", {"thing": "school", "outcome": "destroyed"}),
     ("Fire destroys mill in Ashby, six", {}),
+    ("Fire destroys mill in Ashby, six hurt today", {}),
     ("Fire destroys Ashby in mill, six hurt", {}),
     ("fire destroys mill in Ashby, six hurt", {}),
     ("", {}),

@@ -182,12 +182,12 @@ def test_the_same_command_grades_nothing_again_and_merges_points_by_hand(batch):
     before = (batch / "grades.sqlite").read_bytes()
     (batch / "points.csv").write_text("student,question,points,comment\nperfect,q4,2.5,say it\nblank,q1,1,a kind heart\n")
     (batch / "policy.yaml").write_text("visible_share: 0.5\n")
-    done = command(batch, batch / "handed_in", "--time-limit", "1", "--feedback", "pages", "--manual", "points.csv",
+    done = command(batch, batch / "handed_in", "--time-limit", "1", "--feedback", "pages_by_hand", "--manual", "points.csv",
                    "--late", "policy.yaml", "--csv", "again.csv", timeout=300)
     assert done.returncode == 0, done.stderr
     table = rows(batch / "again.csv")
     assert (table["perfect"]["Score"], table["perfect"]["q4 status"], table["perfect"]["Still to grade"]) == ("9.5", "graded", "")
-    assert table["blank"]["Score"] == "1" and "say it" in (batch / "pages/perfect.html").read_text()
+    assert table["blank"]["Score"] == "1" and "say it" in (batch / "pages_by_hand/perfect.html").read_text()
     assert table["overflows"]["q1"] == "1", "half for passing all tests that students have"
     assert (batch / "grades.sqlite").read_bytes() == before
 
