@@ -492,6 +492,11 @@ def test_seed_and_private_tests_reach_the_answer(small, tmp_path):
         path = tmp_path / f"{seed}.ipynb"
         path.write_text(notebook([(kind, source.replace("GIVEN", str(seed))) for kind, source in cells]))
         assert [r.status for r in grade.grade_answers(read_set(path), [("q2", "def plus(n): return n + 1"), ("q2", "def plus(n): return -1")], seed=seed)] == ["ok", "wrong"]
+    (tmp_path / "05_small").mkdir()
+    (tmp_path / "05_small" / "q2.py").write_text("# observe\nother = most_frequent(list('zzy'))\n# check\nassert other == 'z', 'of zzy it is z'")
+    knows = "def most_frequent(words):\n    return {'bacba': 'a', '': max([], default=None)}[''.join(words)] or max([])"
+    before, after = (grade.grade_answers(made, [("q2", knows)])[0] for made in (small, grade.with_private(small, tmp_path)))
+    assert (before.status, after.status, after.visible) == ("ok", "crash", True) and after.feedback == "A hidden test failed."
     assert grade.student_seed("a", small, "") != grade.student_seed("b", small, "") != grade.student_seed("b", small, "secret")
 
 

@@ -7,13 +7,14 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from grading_fixture import Q1, Q2, Q3, needs_bubblewrap, write_set
 
 from course_lib.grading import grade, notebook
-from course_lib.grading.sandbox import Limits
+from course_lib.grading.sandbox import Limits, Sandbox
 
 pytestmark = needs_bubblewrap
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,7 +76,7 @@ for folder, inside, names in os.walk("/"):
     got += [name for name in names if name in ("source.ipynb", "secret.txt")]"""), {"wrong"}),
     "path tricks": ("q1", if_it_works("for p in ('{outside}/secret.txt', '/tmp/../{outside}/secret.txt', '/proc/1/root/{outside}/secret.txt', '/proc/self/cwd/../{outside}/secret.txt'):\n"
                                       "    try: got = got or open(p).read()\n    except OSError: pass"), {"wrong"}),
-    "home, passwords, programs": ("q1", if_it_works("got = [p for p in ('/etc/passwd', '/etc/shadow', '/bin/sh', '/usr/bin/env', '/root/.ssh', '/home', '{outside}') if os.path.exists(p)]"), {"wrong"}),
+    "home, passwords, programs": ("q1", if_it_works("got = [p for p in ('/etc/passwd', '/etc/shadow', '/bin/sh', '/usr/bin/env', '/home', '{outside}') if os.path.exists(p)]"), {"wrong"}),
     "other processes": ("q1", if_it_works("got = [p for p in os.listdir('/proc') if p.isdigit() and int(p) > 2 and int(p) != os.getpid() and b'worker' not in open(f'/proc/{p}/cmdline', 'rb').read()]"), {"wrong"}),
     "the worker's memory": ("q1", if_it_works("got = open(f'/proc/{os.getppid()}/mem', 'rb').fileno()"), {"wrong"}),
     "traces the worker": ("q1", if_it_works("import ctypes\ngot = ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0) == 0"), {"wrong"}),
@@ -157,26 +158,31 @@ os._exit(0)"""), FAIL),
     "at exit": ("q1", "import atexit, os\natexit.register(os.system, 'touch {outside}/x')\n" + WRONG, {"wrong"}),
     # what leaks into the feedback
     "hidden lines in an exception": ("q1", during("import linecache\nraise ValueError(str(sys._getframe(1).f_code.co_consts) + ''.join(linecache.getlines('<test>')))"), {"crash"}),
+    "hidden names in an exception": ("q1", during("""frame = sys._getframe(1)
+while "job" not in frame.f_locals:
+    frame = frame.f_back
+raise ValueError(str(frame.f_locals["job"]["wanted"]))"""), {"crash"}),
     "hidden lines as a result": ("q1", during("import linecache", "''.join(linecache.getlines('<test>'))"), {"wrong"}),
     # odd, and right
     "prints a lot": ("q2", "print('x' * 10**8)\nimport sys\nsys.stderr.write('y' * 10**8)\n" + Q2, {"ok"}),
     "leaves threads": ("q2", "import threading, time\nthreading.Thread(target=time.sleep, args=(999,)).start()\n" + Q2, {"ok"}),
     "closes its input": ("q2", "import os\nos.close(0)\n" + Q2, {"ok"}),
 }
+LIMITS = Limits(seconds=1, memory=2**30 + os.getpid(), processes=32)      # no other test's
 HONEST = [("q1", Q1), ("q2", Q2), ("q3", Q3)]
 
 
 def processes():
-    """Ids of processes that run the worker or bubblewrap."""
-    found = []
-    for entry in os.listdir("/proc"):
+    """Ids of processes of this batch's sandboxes: their command line, and that of what they fork, names its limits."""
+    found = set()
+    for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
-            line = Path("/proc", entry, "cmdline").read_bytes() if entry.isdigit() else b""
+            line = Path("/proc", entry, "cmdline").read_bytes()
         except OSError:
             continue
-        if b"grading/worker.py" in line:
-            found.append((int(entry), line.split(b"\0")[-2:]))
-    return {pid for pid, _ in found}
+        if b"grading/worker.py" in line and str(LIMITS.memory).encode() in line:
+            found.add(int(entry))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +191,7 @@ def batch(tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside")
     (outside / "secret.txt").write_text("secret")
     small = notebook.read_set(write_set(tmp_path_factory.mktemp("root")))
-    answers, before = [], processes()
+    answers = []
     os.environ["COURSE_TEST_SECRET"] = "1"
     with socket.create_server(("127.0.0.1", 0)) as server:
         for i, (question, source, _) in enumerate(ATTACKS.values()):
@@ -193,14 +199,14 @@ def batch(tmp_path_factory):
             answers.append((question, source))
             if i % 8 == 7:
                 answers.append(HONEST[i // 8 % 3])
-        results = grade.grade_answers(small, answers, Limits(seconds=1, memory=2**30, processes=32))
+        results = grade.grade_answers(small, answers, LIMITS)
     del os.environ["COURSE_TEST_SECRET"]
     attacks, honest = [], []
     for i in range(len(ATTACKS)):
         attacks.append(results.pop(0))
         if i % 8 == 7:
             honest.append(results.pop(0))
-    return dict(zip(ATTACKS, attacks)), honest, outside, processes() - before
+    return dict(zip(ATTACKS, attacks)), honest, outside, processes()
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -224,6 +230,16 @@ def test_nothing_is_written_outside(batch):
 
 def test_no_process_is_left(batch):
     assert not batch[3]
+    running = Sandbox(LIMITS)
+    try:
+        assert len(processes()) >= 2, "they would be found"
+    finally:
+        running.close()
+    for _ in range(100):            # the kernel ends the namespace a moment after its first process
+        if not processes():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"still there: {processes()}")
 
 
 def test_feedback_leaks_no_hidden_line(batch):

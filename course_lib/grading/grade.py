@@ -12,11 +12,13 @@ import hashlib
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
 import re
 import signal
 import stat
 import sys
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -152,7 +154,13 @@ def _submission(set, handed, limits, seed, unsandboxed):
                 continue
             # What an earlier answer defines besides its answer counts as a helper of the later ones.
             helpers = [*there.helpers, *(there.answers[earlier] for earlier in order[:i] if earlier in there.answers)]
-            results.append(referee.grade(id, there.answers.get(id), helpers))
+            try:
+                results.append(referee.grade(id, there.answers.get(id), helpers))
+            except (NotebookError, SandboxError):
+                raise
+            except Exception as error:      # a fault of ours: this question alone, and a new sandbox for the next
+                results.append(Result(id, "error", feedback="Not graded yet.", private=f"{type(error).__name__}: {error}"))
+                referee.close()
     finally:
         referee.close()
     return results
@@ -160,6 +168,11 @@ def _submission(set, handed, limits, seed, unsandboxed):
 
 def all_results(set: Set, status: str, problem: str) -> list[Result]:
     return [Result(id, status, feedback=problem) for id in set.questions]
+
+
+def failed(set: Set, problem: str) -> list[Result]:
+    """No grade, and not the student's fault for all that is known: it is tried again the next time."""
+    return [replace(result, private=problem) for result in all_results(set, "error", "Not graded yet.")]
 
 
 def _server(imports):
@@ -170,16 +183,19 @@ def _server(imports):
     ours = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
+    # Ctrl-C is for the command, which ends the others: they inherit that it is blocked.
+    multiprocessing.resource_tracker.ensure_running()       # which unblocks it
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         multiprocessing.forkserver.ensure_running()
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
     return context
 
 
 def _call(connection, function, arguments):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)      # Ctrl-C reaches the command, which ends this process
     try:
         reply = "ok", function(*arguments)
     except NotebookError as error:
@@ -218,7 +234,10 @@ def _elsewhere(function, *arguments):
 
 
 def grade_all(set: Set, submissions: list[tuple[str, Handed]], book, options, policy) -> None:
-    """Grade what is not in the book yet, `options.jobs` at a time, and keep each as soon as it is there."""
+    """Grade what is not in the book yet, `options.jobs` at a time, and keep each as soon as it is there.
+
+    Ctrl-C ends it with KeyboardInterrupt after a moment, never in the middle of starting a process.
+    """
     from tqdm.auto import tqdm
 
     waiting = [(key, handed) for key, handed in submissions if not book.has(key)]
@@ -228,8 +247,10 @@ def grade_all(set: Set, submissions: list[tuple[str, Handed]], book, options, po
     def keep(key, handed, results):
         book.add(key, handed.student, set.name, handed.file, handed.time, not options.unsandboxed, results)
         bar.update()
+    stopped = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: stopped.set())
     try:
-        while waiting or running:
+        while (waiting or running) and not stopped.is_set():
             while waiting and len(running) < options.jobs:
                 key, handed = waiting.pop(0)
                 if handed.problem:
@@ -238,25 +259,26 @@ def grade_all(set: Set, submissions: list[tuple[str, Handed]], book, options, po
                 seed = student_seed(handed.student, set, policy.secret)
                 process, connection = _start(_submission, set, handed, options.limits, seed, options.unsandboxed)
                 running[connection] = process, key, handed, time.monotonic() + patience
-            for connection in multiprocessing.connection.wait(list(running), timeout=1) if running else ():
+            for connection in multiprocessing.connection.wait(list(running), timeout=0.2) if running else ():
                 process, key, handed, _ = running.pop(connection)
                 try:
                     kind, value = connection.recv()
                 except (EOFError, OSError):
-                    kind, value = "ok", all_results(set, "unreadable", "Reading this submission ended the grading process.")
+                    kind, value = "failed", "the process that graded it ended"
                 process.join(30)
                 if kind == "set":
                     raise NotebookError(value)
-                if kind == "sandbox":       # not kept for good: tried again next time
-                    value = [replace(r, private=value) for r in all_results(set, "error", "Not graded yet.")]
-                keep(key, handed, value)
+                keep(key, handed, value if kind == "ok" else failed(set, value))
             for connection, (process, key, handed, deadline) in list(running.items()):
                 if time.monotonic() > deadline:
                     running.pop(connection)
                     process.kill()
                     process.join()
-                    keep(key, handed, all_results(set, "unreadable", "Grading this submission took too long."))
+                    keep(key, handed, failed(set, "it took too long"))
+        if stopped.is_set():
+            raise KeyboardInterrupt
     finally:
+        signal.signal(signal.SIGINT, before)
         bar.close()
         for process, *_ in running.values():
             process.kill()

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from course_lib.grading.gradebook import STATUSES, Result  # noqa: F401  (STATUSES for those who know it by this module)
-from course_lib.grading.names import bound
+from course_lib.grading.names import bound, observations
 from course_lib.grading.notebook import NotebookError, Set
 from course_lib.grading.remote import Peer
 from course_lib.grading.sandbox import Limits, Sandbox, imports, modules
@@ -77,6 +77,8 @@ class Referee:
         if _code(answer) == _code(question.stub):
             return Result(id, "not attempted", feedback="Not attempted.")
         full = self._run(question, answer, helpers, question.observe, question.check, question.check_visible)
+        if full.status == "error":
+            raise NotebookError(f"{self.set.path}: {id}: {full.message}")
         private = full.message
         if full.status == "ok":
             return Result(id, "ok", 1, True, "Right.", private, full.seconds)
@@ -130,7 +132,7 @@ class Referee:
     def _run_once(self, question, answer, helpers, observe, check, check_visible):
         earlier = self._earlier(question.id, "\n".join([answer, observe, *helpers]))
         job = {"seed": self.seed, "setup": self.set.setup, "earlier": earlier, "imports": self.imports,
-               "helpers": list(helpers), "answer": answer, "observe": observe, "wanted": question.observations}
+               "helpers": list(helpers), "answer": answer, "observe": observe, "wanted": observations(observe, check)}
         self.sandbox = self.sandbox or Sandbox(self.limits, modules(self.set), self.unsandboxed)
         ours, theirs = socket.socketpair()
         report, write = os.pipe()
@@ -247,7 +249,7 @@ def _judge(peer, job, names, check, check_visible, report, limits) -> None:
         verdict = _listen(peer, names, check, check_visible, report)
     except NotData as error:
         verdict = _Verdict("error", f"An earlier reference answer cannot be lent: {error}")
-    except (Garbage, TooBig) as error:
+    except (Garbage, TooBig):
         verdict = _Verdict("died", "What came back was not readable.")
     except (EOFError, OSError):
         verdict = _Verdict("died", _ENDED)
