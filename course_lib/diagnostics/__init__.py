@@ -1,0 +1,5 @@
+"""Debugging: an audit of the data, a doctor of the model, monitors of its training. Built in chapter 4."""
+from course_lib.diagnostics.causes import CAUSES
+from course_lib.diagnostics.findings import Finding, Report
+
+__all__ = ["CAUSES", "Finding", "Report"]
