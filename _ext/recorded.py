@@ -16,40 +16,24 @@ from course_lib import results
 COST = "lesson_cost"  # recorded by benchmarks/lesson_cost.py
 
 
-class Recorded(SphinxRole):
-    """`benchmark/hardware::figure` and, after a last colon, a format: the recorded value and its unit."""
+class Value(SphinxRole):
+    """`file::name` and, after a last colon, a format: a value and its unit. files: where the first part stands for."""
+
+    def __init__(self, files, interval=True):
+        super().__init__()
+        self.files, self.interval = files, interval
 
     @ledger.in_role
     def run(self):
-        path, _, rest = self.text.partition("::")
+        file, _, rest = self.text.partition("::")
         name, _, form = rest.partition(":")
-        self.env.note_dependency(str(ledger.ROOT / f"results/{path}.json"))
-        figure = ledger.resolve(f"results/{path}.json::{name}")
-        value = {**figure, "low": figure["value"], "high": figure["value"]}  # prose gives the median alone
-        return [nodes.Text(number(value, form or ".3g").replace(" ", "\N{NO-BREAK SPACE}"))], []
-
-
-class Measured(SphinxRole):
-    """As `recorded`, with the interval: 0.02 [0.01, 0.03]."""
-
-    @ledger.in_role
-    def run(self):
-        path, _, rest = self.text.partition("::")
-        name, _, form = rest.partition(":")
-        self.env.note_dependency(str(ledger.ROOT / f"results/{path}.json"))
-        return [nodes.Text(number(ledger.resolve(f"results/{path}.json::{name}"), form or ".3g"))], []
-
-
-class Glued(SphinxRole):
-    """`00_start::ways` and, after a last colon, a format: a value that a lesson glued."""
-
-    @ledger.in_role
-    def run(self):
-        lesson, _, rest = self.text.partition("::")
-        name, _, form = rest.partition(":")
-        path = f"notebooks/{lesson}.ipynb"
+        path = self.files.format(file)
         self.env.note_dependency(str(ledger.ROOT / path))
-        return [nodes.Text(number(ledger.resolve(f"{path}::{name}"), form or ".3g"))], []
+        figure = ledger.resolve(f"{path}::{name}")
+        if self.interval:
+            return [nodes.Text(number(figure, form or ".3g"))], []
+        value = {**figure, "low": figure["value"], "high": figure["value"]}
+        return [nodes.Text(number(value, form or ".3g").replace(" ", "\N{NO-BREAK SPACE}"))], []
 
 
 class RecordedMachine(SphinxRole):
@@ -114,9 +98,9 @@ def item(label, value):
 
 
 def setup(app):
-    app.add_role("recorded", Recorded())
-    app.add_role("measured", Measured())
-    app.add_role("glued", Glued())
+    app.add_role("recorded", Value("results/{}.json", interval=False))
+    app.add_role("measured", Value("results/{}.json"))
+    app.add_role("glued", Value("notebooks/{}.ipynb"))
     app.add_role("recorded-machine", RecordedMachine())
     app.add_directive("lesson-strip", LessonStrip)
     return {"parallel_read_safe": True}

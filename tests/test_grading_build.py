@@ -670,7 +670,7 @@ def test_commands_in_the_pages_exist(page, help_of):
 
 
 def test_the_page_for_students_explains_every_status():
-    from course_lib.grading.referee import STATUSES
+    from course_lib.grading.gradebook import STATUSES
 
     page = (ROOT / "book/students.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `([a-z ]+)` \|", page, re.MULTILINE)) == set(STATUSES) - {"error"}

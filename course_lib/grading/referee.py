@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from course_lib.grading.gradebook import STATUSES, Result  # noqa: F401  (STATUSES for those who know it by this module)
+from course_lib.grading.gradebook import Result
 from course_lib.grading.names import bound, observations
 from course_lib.grading.notebook import NotebookError, Set
 from course_lib.grading.remote import Peer
