@@ -45,5 +45,13 @@ CAUSES = {
     "input-corrupted": "Pre-processing went wrong: a wrong vocabulary, wrong order, everything unknown.",
     "input-truncated": "Inputs are cut, and what decides the label is cut off.",
     "label-leak": "The answer stands in the input.",
+    "label-imbalance": "One label is far more frequent than another, so that accuracy says little.",
+    "label-noise": "Labels are wrong: mistakes of annotation, flipped or assigned at random.",
+    "examples-contradict": "The same input stands in the data with different labels.",
+    "examples-duplicated": "Examples stand in the data more than once, word for word or nearly so.",
+    "test-overlap": "Examples of the test set stand in the training set, so that the test measures memory.",
+    "input-markup": "Inputs hold what a preprocessing step should have removed: HTML, addresses, hashtags.",
+    "input-outliers": "Some inputs do not belong with the others: another language, another kind of text, far too long.",
+    "tokenizer-mismatch": "The tokenizer does not fit the text or the model: words unknown, special tokens missing or doubled.",
     "capacity": "The model is too small to remember one batch.",
 }
