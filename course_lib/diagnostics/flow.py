@@ -46,7 +46,7 @@ class Flow(TorchFunctionMode):
     def __enter__(self):
         for name, module in self.model.named_modules():
             self.handles.append(module.register_forward_pre_hook(lambda *_, name=name: self.stack.append(name)))
-            self.handles.append(module.register_forward_hook(lambda *_: self.stack.pop() and None))
+            self.handles.append(module.register_forward_hook(self._leave))
         return super().__enter__()
 
     def __exit__(self, *error):
@@ -54,6 +54,9 @@ class Flow(TorchFunctionMode):
             handle.remove()
         self.labels.clear(), self.weights.clear(), self.products.clear()
         return super().__exit__(*error)
+
+    def _leave(self, *_) -> None:
+        self.stack.pop()
 
     @property
     def where(self) -> str:
@@ -106,7 +109,7 @@ class Flow(TorchFunctionMode):
             if "dropout" in name and (kwargs.get("training", True if len(args) < 3 else args[2])
                                       and kwargs.get("p", args[1] if len(args) > 1 else 0.5) > 0):
                 self.random.append(self.where)
-            if name in ("relu", "relu_", "leaky_relu", "sigmoid", "tanh", "clamp_min", "threshold", "hardtanh", "relu6"):
+            if name in ("relu", "relu_", "sigmoid", "tanh", "clamp_min", "hardtanh", "relu6"):
                 self._units(name, out)
             if "dropout" in name or name in ("to", "type", "float", "type_as", "nan_to_num"):
                 if id(first) in self.weights:
@@ -254,16 +257,19 @@ class Flow(TorchFunctionMode):
         """Share of the units that are the same, and flat, for all examples and positions."""
         if out.dim() < 2 or out.shape[0] < 2 or not out.is_floating_point():
             return
-        axis = 1 if out.dim() == 4 else -1
-        units = out.detach().float().movedim(axis, -1).reshape(-1, out.shape[axis])
-        if name in ("sigmoid", "tanh", "hardtanh"):
-            flat = units.abs() > 0.9999 if name != "sigmoid" else (units < 1e-4) | (units > 0.9999)
-        elif name == "relu6":
-            flat = (units <= 0) | (units >= 6)
-        else:
-            flat = units <= 0 if name != "leaky_relu" else torch.zeros_like(units, dtype=torch.bool)
-        if units.shape[1] >= 4 and len(units) >= 4:
-            self.dead.append((self.where, float(flat.all(0).float().mean()), units.shape[1]))
+        shares = []
+        for axis in {1: (1,), 2: (-1,), 3: (-1, 1)}.get(out.dim(), (1,)):    # [batch, length, units] or [batch, units, length]
+            units = out.detach().float().movedim(axis, -1).reshape(-1, out.shape[axis])
+            if name == "sigmoid":
+                flat = (units < 1e-4) | (units > 0.9999)
+            elif name in ("tanh", "hardtanh"):
+                flat = units.abs() > 0.9999
+            else:
+                flat = (units <= 0) | ((units >= 6) if name == "relu6" else torch.zeros_like(units, dtype=torch.bool))
+            if units.shape[1] >= 4 and len(units) >= 4:
+                shares.append((float(flat.all(0).float().mean()), units.shape[1]))
+        if shares:
+            self.dead.append((self.where, *max(shares)))
 
 
 def _mixes(rows: Tensor, features: Tensor, axis: int) -> bool:

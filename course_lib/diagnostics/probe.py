@@ -26,6 +26,9 @@ class Probe:
         self.forward, self.output, self.task, self.causal = forward, output, task, causal
         self.padding_mask, self.notes = padding_mask, []
         self.seed = 0
+        # What checks learn for later ones: the input whose next tokens are the labels; whether attention was seen;
+        # the number of outputs (classes).
+        self.next_token_of, self.attention, self.outputs = None, False, 0
         self._find_axes(batch_dim)
 
     # Inputs by name
@@ -66,14 +69,12 @@ class Probe:
                 and "type" not in str(name) and "position" not in str(name)}
 
     @property
-    def decoder_tokens(self) -> Tensor | None:
-        """The target side's input in sequence-to-sequence."""
+    def decoder_name(self):
+        """Name of the target side's input in sequence-to-sequence, else None."""
         tokens = self.tokens
         named = [name for name in tokens
                  if any(word in str(name).lower() for word in ("decoder", "tgt", "target", "trg"))]
-        if named:
-            return tokens[named[0]]
-        return list(tokens.values())[1] if len(tokens) > 1 and not isinstance(self.inputs, dict) else None
+        return named[0] if named else list(tokens)[1] if len(tokens) > 1 and not isinstance(self.inputs, dict) else None
 
     def _find_axes(self, batch_dim) -> None:
         tensors = [value for name, value in self.tensors.items() if value.dim() and not is_mask(name, value)]
