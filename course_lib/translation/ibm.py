@@ -82,10 +82,10 @@ class Table:
         totals = np.bincount(self.condition, counts)[self.condition]
         self.probability = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
 
-    def look_up(self, key: int) -> float:
-        """The probability of `key`; 0 where it never occurred."""
-        place = np.searchsorted(self.keys, key)
-        return float(self.probability[place]) if place < len(self.keys) and self.keys[place] == key else 0.0
+    def look_up(self, keys: np.ndarray) -> np.ndarray:
+        """The probabilities of `keys`, of any shape; 0 for those that never occurred."""
+        places = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
+        return np.where(self.keys[places] == keys, self.probability[places], 0.0)
 
 
 class IBMModel1:
@@ -136,14 +136,16 @@ class IBMModel1:
         for word, known, side in ((target_word, self.corpus.targets, "target"), (source_word, self.corpus.sources, "source")):
             if word not in known:
                 raise KeyError(f"the {side} word {word!r} was not in training")
-        return self.translation.look_up(self.corpus.sources[source_word] * len(self.corpus.targets)
-                                        + self.corpus.targets[target_word])
+        return float(self.translation.look_up(self.corpus.sources[source_word] * len(self.corpus.targets)
+                                              + self.corpus.targets[target_word]))
 
     def _translation(self, source, target):
         """p(target word | NULL or source word), float64 [1 + source, target]; 0 for unknown words."""
         known = self.corpus
-        return np.array([[self.translation.look_up(known.sources[s] * len(known.targets) + known.targets[t])
-                          if s in known.sources and t in known.targets else 0.0 for t in target] for s in (NULL, *source)])
+        sources = np.array([known.sources.get(word, -1) for word in (NULL, *source)])[:, None]
+        targets = np.array([known.targets.get(word, -1) for word in target], dtype=int)
+        keys = np.where((sources < 0) | (targets < 0), -1, sources * len(known.targets) + targets)
+        return self.translation.look_up(keys)
 
     def _places(self, source_length, target_length):
         """p(source place | target place), float64 [1 + source, target]."""
@@ -191,9 +193,12 @@ class IBMModel2(IBMModel1):
             self.places.update(posteriors)
 
     def _places(self, source_length, target_length):
-        grid = [[self.places.look_up(self._key(i, j, source_length, target_length)) for j in range(target_length)]
-                for i in range(source_length + 1)] if max(source_length, target_length) < self.base else [[0.0]]
-        return np.array(grid) if np.sum(grid) else super()._places(source_length, target_length)
+        uniform = super()._places(source_length, target_length)
+        if max(source_length, target_length) >= self.base:
+            return uniform
+        grid = self.places.look_up(self._key(np.arange(source_length + 1)[:, None], np.arange(target_length), source_length,
+                                             target_length))
+        return grid if grid.any() else uniform
 
 
 class HMM(IBMModel1):
