@@ -23,12 +23,13 @@ import torch
 from grading_fixture import CELLS, EXERCISES, Q1, Q2, Q3, SETUP, handed_in, needs_bubblewrap, notebook, write_set
 from torch import nn
 
-from course_lib.grading import feedback, grade, gradebook, referee, transport
-from course_lib.grading.gradebook import Policy
+from course_lib.grading import feedback, grade, gradebook, judge, transport
+from course_lib.grading.gradebook import Policy, Result
 from course_lib.grading.leaks import leaks
 from course_lib.grading.notebook import NotebookError, read_set
-from course_lib.grading.referee import Result
+from course_lib.grading.referee import Referee
 from course_lib.grading.remote import Peer
+from course_lib.grading.submissions import find_submissions
 
 ROOT = Path(__file__).resolve().parent.parent
 WRONG1 = "# exercise: q1\ndef softmax(x):\n    return x"
@@ -80,6 +81,9 @@ BATCH = {
     "with_bom": (b"\xef\xbb\xbf" + handed_in(q1=None, q3=None).encode(), 2, "missing ok missing"),
     "deep": ('{"cells": ' + "[" * 200_000 + "]" * 200_000 + "}", 0, "unreadable unreadable unreadable"),
     "enormous": (b" " * (21 * 2**20), 0, "unreadable unreadable unreadable"),
+    "spaces_without_end": (notebook([("code", "# exercise" + " " * 400_000 + "x")]), 0, "missing missing missing"),
+    "a_book_of_code": (notebook([("code", "%time\nx = [" + "a," * 10**6 + "]")]), 0, "unreadable unreadable unreadable"),
+    "odd_cell_types": (json.dumps({"cells": [{"cell_type": json.loads("[" * 500 + "]" * 500), "source": "x"}]}), 0, "missing missing missing"),
     "many_cells": (notebook([("code", "1")] * 3000), 0, "unreadable unreadable unreadable"),
     "no_cells": ('{"cells": {"0": 1}}', 0, "unreadable unreadable unreadable"),
     "half_a_pair": (handed_in(q1=None, q2=None, q3=None).replace("import torch", "'\\ud800'; import torch"), 0, "missing missing missing"),
@@ -123,6 +127,7 @@ def batch(root, small):
     for name in "ab":
         (folder / "two_notebooks" / f"{name}.ipynb").write_text(handed_in())
     (folder / "bad\udcff name.ipynb").write_text("")
+    os.mkdir(os.fsencode(folder) + b"/bad\xff folder")
     (folder / "twice").mkdir()
     (folder / "twice" / "05_small.ipynb").write_text(handed_in())
     (folder / "twice.ipynb").write_text(handed_in())
@@ -144,6 +149,7 @@ def test_points_and_statuses(batch, student):
 def test_odd_files_and_folders(batch):
     table = rows(batch / "grades.csv")
     assert table["a_folder"]["Score"] == "2" and table["empty_folder"]["q1 status"] == "missing"
+    assert table["bad\ufffd folder"]["q1 status"] == "missing"
     for student in ("link", "pipe", "two_notebooks", "twice", "bad\ufffd name"):
         assert table[student]["q1 status"] == "unreadable" and float(table[student]["Score"]) == 0, student
     assert "linked_folder" not in table
@@ -431,10 +437,10 @@ def test_the_same_bytes_do_not_count_many_times():
 # ---- what a student reads ---------------------------------------------------------------------------
 
 
-def verdict(check, check_visible, observed, opaque=None):
+def verdict(check, check_visible, observed, opaque=None, wanted=("a",)):
     blobs = bytearray()
     nodes = [transport.encode(observed, blobs), transport.encode(opaque or {}, blobs)]
-    return referee._check({"limit": 3}, nodes, bytes(blobs), check, check_visible)
+    return judge.check_all({"limit": 3, "torch": torch}, wanted, nodes, bytes(blobs), check, check_visible)
 
 
 def test_messages_of_hidden_tests_are_shown_only_if_constant():
@@ -454,6 +460,36 @@ def test_observations_that_the_test_cannot_use_are_wrong():
         assert verdict(check, check, observed).status == "wrong"
     assert "`a` was not computed" in verdict(check, check, {}).visible
     assert "a Foo" in verdict(check, check, {}, {"a": "a Foo is no data"}).visible
+
+
+def test_only_the_observations_that_were_asked_for_count():
+    check = "assert a < limit, f'{a} is too much'"
+    assert verdict(check, check, {"a": 7, "limit": 99}).visible == "7 is too much"
+
+
+def test_a_check_draws_the_same_numbers_whatever_was_drawn_before():
+    """The sandbox sets the state of torch's generator when it calls an earlier answer."""
+    judge.seed_all()
+    drawn = torch.rand(3)
+    check = "assert torch.equal(a, torch.rand(3)), 'not the same'\nassert False, 'hidden'"
+    torch.manual_seed(5)
+    said = verdict(check, check.splitlines()[0], {"a": drawn})
+    assert (said.message, said.visible) == ("hidden", None)
+
+
+def test_no_run_whose_words_are_shown_follows_one_with_hidden_lines(small, monkeypatch):
+    """What a run leaves behind, in whatever corner of the sandbox, the next one could put into the feedback."""
+    monkeypatch.setitem(sys.modules, "course_set", None)
+    asked, team = [], Referee(small, unsandboxed=True)
+
+    def run(question, answer, helpers, observe, check, check_visible):
+        asked.append((question.id, "HIDDEN" in observe))
+        return judge.Verdict("crash", "hidden words") if asked[-1][1] else judge.Verdict("ok")
+    monkeypatch.setattr(team, "_run", run)
+    results = team.grade([("q1", Q1 + "#", []), ("q2", Q2 + "#", []), ("q1", Q1 + "##", []), ("q3", Q3 + "#", [])])
+    assert asked == [("q1", False), ("q2", False), ("q1", False), ("q3", False), ("q1", True), ("q1", True)]
+    assert [r.status for r in results] == ["crash", "ok", "crash", "ok"] and results[0].visible
+    assert results[0].feedback == "A hidden test failed." and results[0].private == "hidden words"
 
 
 def test_a_check_may_change_what_it_is_given():
@@ -498,6 +534,28 @@ def test_seed_and_private_tests_reach_the_answer(small, tmp_path):
     before, after = (grade.grade_answers(made, [("q2", knows)])[0] for made in (small, grade.with_private(small, tmp_path)))
     assert (before.status, after.status, after.visible) == ("ok", "crash", True) and after.feedback == "A hidden test failed."
     assert grade.student_seed("a", small, "") != grade.student_seed("b", small, "") != grade.student_seed("b", small, "secret")
+
+
+def test_a_folder_that_cannot_be_read_is_its_students_problem(small, tmp_path, monkeypatch):
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "bob.ipynb").write_text("{}")
+
+    def refuse(path):
+        raise PermissionError(13, "no")
+    monkeypatch.setattr(os, "listdir", refuse)
+    ann, bob = find_submissions(tmp_path, small)
+    assert (ann.status, ann.problem, bob.problem) == ("unreadable", "The folder cannot be read: Permission denied.", "")
+
+
+@needs_bubblewrap
+def test_a_slip_in_a_private_test_costs_nobody_a_point(root, tmp_path):
+    (tmp_path / "05_small").mkdir()
+    (tmp_path / "05_small" / "q2.py").write_text("# observe\nother = most_frequent(list('zzy'))\n# check\nassert othr == 'z', 'no'")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.ipynb").write_text(handed_in(q1=None, q3=None))
+    done = command(root, tmp_path / "in", "--private", tmp_path, "--db", tmp_path / "x.sqlite", "--csv", tmp_path / "x.csv")
+    assert done.returncode == 1 and "the reference answer of q2 is wrong" in done.stderr and "othr" in done.stderr, done.stderr
+    assert not (tmp_path / "x.csv").exists()
 
 
 def test_late_policy(tmp_path):

@@ -4,6 +4,7 @@ All attacks on questions run in one batch, in one sandbox after another, with ho
 """
 
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from grading_fixture import Q1, Q2, Q3, needs_bubblewrap, write_set
 
-from course_lib.grading import grade, notebook
+from course_lib.grading import confine, grade, notebook
 from course_lib.grading.sandbox import Limits, Sandbox
 
 pytestmark = needs_bubblewrap
@@ -116,7 +117,9 @@ class Attention(nn.Module):
     "sys.exit": ("q1", during("sys.exit(0)"), {"crash"}),
     "exit at import": ("q1", "raise SystemExit\n" + WRONG, {"crash"}),
     "kills itself": ("q1", during("os.kill(os.getpid(), 9)"), {"died"}),
-    "kills the worker": ("q1", during("os.kill(os.getppid(), 9)\nimport time\ntime.sleep(9)"), {"died"}),
+    "kills the worker": ("q1", if_it_works("os.kill(os.getppid(), 9)\ngot = 1"), {"wrong"}),
+    "stops the worker": ("q1", if_it_works("os.kill(os.getppid(), 19)\ngot = 1"), {"wrong"}),
+    "stops everybody": ("q1", if_it_works("os.kill(-1, 19)\ngot = 1"), {"wrong"}),
     "kills everybody": ("q1", during("os.kill(-1, 9)"), FAIL),
     "crashes in C": ("q1", during("import ctypes\nctypes.string_at(0)"), {"died"}),
     "endless recursion": ("q1", "import sys\nsys.setrecursionlimit(10**9)\n" + during("return softmax(x)"), FAIL),
@@ -130,6 +133,21 @@ class Attention(nn.Module):
 os._exit(0)"""), FAIL),
     "a promise of 4 GB": ("q1", "import struct\n" + during("os.write(3, struct.pack('>II', 2**32 - 1, 2**32 - 1))\nos._exit(0)"), {"died"}),
     "pickle bomb as result": ("q2", CHANNEL + "import os\ndef most_frequent(w):\n    return Boom()\n", {"wrong"}),
+    "patches the transport": ("q1", "import sys\nfor name in ('transport', 'remote'):\n    module = sys.modules['course_lib.grading.' + name]\n"
+                              "    module.encode = module.encode_tensor = lambda *a, **k: ['list', True]\n" + WRONG, FAIL),
+    "patches torch.save and load": ("q1", "torch.save = torch.load = lambda *a, **k: torch.ones(2, 3)\n" + WRONG, {"wrong"}),
+    "import hooks": ("q1", "import sys\nclass Hook:\n    def find_spec(self, *a): raise SystemExit\nsys.meta_path.insert(0, Hook())\n"
+                     "sys.modules['json'] = sys.modules['struct'] = None\n" + WRONG, FAIL),
+    "becomes another program": ("q1", during("os.execv(sys.executable, ['python', '-c', 'import os; os.write(3, bytes(99))'])"), {"died"}),
+    "says that it is ready again": ("q1", CHANNEL + during("""for _ in range(2):
+    text = json.dumps(["ready"]).encode()
+    os.write(3, struct.pack(">II", len(text), 0) + text)"""), FAIL),
+    "sends the same observations for every name": ("q1", CHANNEL + during("""import array
+data = array.array("f", [1 / 3] * 6).tobytes()
+tensor = ["tensor", "float32", [2, 3], [0, 24], -1]
+text = json.dumps(["observations", ["dict", *(x for name in ("out", "far_apart", "expected", "torch", "nn") for x in (name, tensor))], ["dict"]]).encode()
+os.write(3, struct.pack(">II", len(text), len(data)) + text + data)
+os._exit(0)"""), {"wrong"}),
     # what takes time and space
     "endless loop": ("q1", during("while True: pass"), {"timeout"}),
     "endless loop, signals ignored": ("q1", during("for n in range(1, 65):\n    try: signal.signal(n, signal.SIG_IGN)\n    except (OSError, ValueError): pass\nwhile True: pass"), {"timeout"}),
@@ -139,6 +157,35 @@ os._exit(0)"""), FAIL),
     "memory at once": ("q1", during("torch.ones(10**12)"), {"crash"}),
     "memory bit by bit": ("q1", during("hoard = []\nwhile True: hoard.append(bytearray(10**7))"), {"crash", "died", "timeout"}),
     "memory of many processes": ("q1", during("import time\nfor _ in range(8):\n    if os.fork() == 0:\n        hoard = bytearray(b'x') * (400 * 2**20)\n        time.sleep(99)\ntime.sleep(99)"), {"died", "timeout"}),
+    "memory that it inherited": ("q1", during("""import ctypes, time
+for _ in range(24):
+    if os.fork() == 0:
+        for line in open("/proc/self/maps"):
+            span, mode = line.split()[:2]
+            first, last = (int(part, 16) for part in span.split("-"))
+            if mode == "rw-p":
+                for address in range(first, last, 4096):
+                    byte = ctypes.c_byte.from_address(address)
+                    byte.value = byte.value
+        time.sleep(99)
+time.sleep(99)"""), {"died", "timeout"}),
+    "memory that is a file": ("q1", if_it_works("got = os.memfd_create('hoard') >= 0"), {"wrong"}),
+    "memory of System V": ("q1", if_it_works("import ctypes\ngot = ctypes.CDLL(None).shmget(0, 2**20, 0o1600) >= 0"), {"wrong"}),
+    "sockets full of bytes": ("q1", if_it_works("""import socket
+there = []
+for _ in range(64):
+    there += socket.socketpair()
+    there[-1].setblocking(False)
+    try:
+        while True: there[-1].send(bytes(65536))
+    except BlockingIOError: pass
+got = there"""), {"wrong"}),
+    "many open files": ("q1", if_it_works("there = [open('/dev/null') for _ in range(100)]\ngot = there"), {"wrong"}),
+    "a file system of its own": ("q1", if_it_works("import ctypes\nlibc = ctypes.CDLL(None)\nassert libc.unshare(0x10020000) == 0\ngot = 1"), {"wrong"}),
+    "names of many files": ("q1", during("i = 0\nwhile True:\n    os.close(os.open('/tmp/' + 'x' * 200 + str(i), os.O_CREAT))\n    i += 1"), {"died", "timeout"}),
+    "asks the references for ever": ("q3", Q3 + "\nwhile True: softmax(torch.ones(1, 1))", {"timeout"}),
+    "fills the judge": ("q3", Q3 + "\nhoard = []\nwhile True: hoard.append(softmax(torch.ones(500, 500, requires_grad=True)))", FAIL),
+    "calls back without end": ("q3", Q3 + "\nclass Loop:\n    def max(self, *a, **k): return softmax(self)\nsoftmax(Loop())", FAIL),
     "fills /tmp": ("q1", during("for i in range(10**6):\n    open(f'/tmp/{i}', 'wb').write(bytes(10**7))"), {"crash"}),
     "deep folders": ("q1", during("for _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')"), FAIL),
     "a huge result": ("q1", "def softmax(x):\n    return torch.zeros(1).expand(10**11)\n", {"too big"}),
@@ -153,6 +200,8 @@ os._exit(0)"""), FAIL),
     # what would stay behind
     "leaves a file": ("q1", "open('/tmp/left', 'w').write('x')\nopen('/dev/shm/left', 'w').write('x')\n" + WRONG, {"wrong"}),
     "finds it": ("q1", if_it_works("got = os.listdir('/tmp') + os.listdir('/dev/shm')"), {"wrong"}),
+    "leaves a key with the kernel": ("q1", if_it_works("import ctypes\ngot = ctypes.CDLL(None).syscall({add_key}, b'user', b'left', b'x', 1, -4) > 0"), {"wrong"}),
+    "leaves a mark on /tmp": ("q1", "import os\ntry:\n    os.setxattr('/tmp', 'user.left', b'x')\nexcept OSError: pass\n" + WRONG, {"wrong"}),
     "leaves a process": ("q1", "import os\nif os.fork() == 0:\n    os.setsid()\n    while True: pass\n" + WRONG, {"wrong"}),
     "finds the process": ("q1", if_it_works("got = len([p for p in os.listdir('/proc') if p.isdigit()]) > 3"), {"wrong"}),
     "at exit": ("q1", "import atexit, os\natexit.register(os.system, 'touch {outside}/x')\n" + WRONG, {"wrong"}),
@@ -168,6 +217,7 @@ raise ValueError(str(frame.f_locals["job"]["wanted"]))"""), {"crash"}),
     "leaves threads": ("q2", "import threading, time\nthreading.Thread(target=time.sleep, args=(999,)).start()\n" + Q2, {"ok"}),
     "closes its input": ("q2", "import os\nos.close(0)\n" + Q2, {"ok"}),
 }
+ADD_KEY = str(confine.REFUSED["add_key"][platform.machine() != "x86_64"])
 LIMITS = Limits(seconds=1, memory=2**30 + os.getpid(), processes=32)      # no other test's
 HONEST = [("q1", Q1), ("q2", Q2), ("q3", Q3)]
 
@@ -195,7 +245,7 @@ def batch(tmp_path_factory):
     os.environ["COURSE_TEST_SECRET"] = "1"
     with socket.create_server(("127.0.0.1", 0)) as server:
         for i, (question, source, _) in enumerate(ATTACKS.values()):
-            source = source.replace("{outside}", str(outside)).replace("{port}", str(server.getsockname()[1]))
+            source = source.replace("{outside}", str(outside)).replace("{port}", str(server.getsockname()[1])).replace("{add_key}", ADD_KEY)
             answers.append((question, source))
             if i % 8 == 7:
                 answers.append(HONEST[i // 8 % 3])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from course_lib.grading import notebook
 from course_lib.grading.names import bound, used
-from course_lib.grading.notebook import Cell, NotebookError, Set, cut
+from course_lib.grading.notebook import Cell, NotebookError, Set
 
 STUDENTS = Path("notebooks/exercises")
 OTHERS = Path("_build/exercises")

@@ -16,72 +16,19 @@ import multiprocessing.resource_tracker
 import os
 import re
 import signal
-import stat
 import sys
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from course_lib.grading import feedback, gradebook, sandbox
 from course_lib.grading.gradebook import Result
-from course_lib.grading.notebook import MAX_BYTES, NotebookError, Set, find_set, read_set, read_submission
+from course_lib.grading.notebook import NotebookError, Set, find_set, read_set
 from course_lib.grading.sandbox import Limits, SandboxError, modules
+from course_lib.grading.submissions import Handed, find_submissions, read_submission
 
-VERSION = 1        # raise it where a change gives other grades: everything is graded again
-
-
-@dataclass(frozen=True)
-class Handed:
-    """One student's submission. problem: why it cannot be read, with `data` empty."""
-    student: str
-    file: str = ""
-    data: bytes = b""
-    time: float = 0.0
-    problem: str = ""
-    status: str = "unreadable"
-
-
-def find_submissions(folder: Path, set: Set) -> list[Handed]:
-    """What was handed in, by student; two of one name are a problem of that student's, not of the batch."""
-    if not folder.is_dir():
-        raise NotebookError(f"{folder}: no such folder")
-    found = {}
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.name.startswith(".") or not (entry.name.endswith(".ipynb") or entry.is_dir(follow_symlinks=False)):
-            continue
-        student = os.fsencode(entry.name.removesuffix(".ipynb")).decode("utf-8", "replace")
-        one = _from_folder(student, entry.path, set) if entry.is_dir(follow_symlinks=False) else read_handed(student, entry.path)
-        if student in found:
-            one = Handed(student, problem=f"There are two submissions of this name: {found[student].file}, {one.file}.")
-        found[student] = one
-    if not found:
-        raise NotebookError(f"{folder}: no submissions; it holds STUDENT.ipynb or STUDENT/{set.name}.ipynb")
-    return list(found.values())
-
-
-def _from_folder(student, path, set) -> Handed:
-    names = sorted(entry.name for entry in os.scandir(path) if entry.name.endswith(".ipynb") and not entry.name.startswith("."))
-    wanted = [name for name in names if name == f"{set.name}.ipynb"] or names
-    if len(wanted) != 1:
-        problem = f"The folder holds {len(names)} notebooks, none of them {set.name}.ipynb." if names else "The folder holds no notebook."
-        return Handed(student, path, problem=problem, status="unreadable" if names else "missing")
-    return read_handed(student, os.path.join(path, wanted[0]))
-
-
-def read_handed(student: str, path: str) -> Handed:
-    """The bytes of a regular file: a link, a pipe or a device is not opened."""
-    shown = os.path.basename(path).encode("utf-8", "replace").decode()
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                return Handed(student, shown, problem="This is no ordinary file.")
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        return Handed(student, shown, problem=f"The file cannot be read: {os.strerror(error.errno)} (links are not followed).")
-    return Handed(student, shown, data, status.st_mtime)
+VERSION = 2        # raise it where a change gives other grades: everything is graded again
 
 
 def with_private(set: Set, folder: Path | None) -> Set:
@@ -110,6 +57,14 @@ def with_private(set: Set, folder: Path | None) -> Set:
     return replace(set, questions=questions)
 
 
+def check_private(set: Set, limits: Limits, unsandboxed: bool) -> None:
+    """Raises NotebookError where a reference answer does not pass: a slip in a private test would cost everybody the points."""
+    coded = [(id, question.exercise) for id, question in set.questions.items() if question.exercise]
+    for result in grade_answers(set, coded, limits, unsandboxed=unsandboxed):
+        if result.status != "ok":
+            raise NotebookError(f"with the private tests, the reference answer of {result.question} is {result.status}: {result.private}")
+
+
 def student_seed(student: str, set: Set, secret: str) -> int:
     return int(hashlib.sha256(f"{secret}\0{set.name}\0{student}".encode("utf-8", "replace")).hexdigest()[:8], 16)
 
@@ -129,9 +84,11 @@ def grade_answers(set: Set, answers: list[tuple[str, str]], limits: Limits = Lim
 def _answers(set, answers, limits, seed, unsandboxed):
     from course_lib.grading.referee import Referee      # here: the command itself does not need torch
 
-    referee, order = Referee(set, limits, seed, unsandboxed), list(set.questions)
+    order = list(set.questions)
+    by_question = sorted(range(len(answers)), key=lambda i: order.index(answers[i][0]))     # the references are run once
+    referee = Referee(set, limits, seed, unsandboxed)
     try:
-        results = {i: referee.grade(*answers[i]) for i in sorted(range(len(answers)), key=lambda i: order.index(answers[i][0]))}
+        results = dict(zip(by_question, referee.grade([(*answers[i], ()) for i in by_question])))
         return [results[i] for i in range(len(answers))]
     finally:
         referee.close()
@@ -142,28 +99,19 @@ def _submission(set, handed, limits, seed, unsandboxed):
 
     try:
         there = read_submission(handed.data, set, handed.file)
-    except NotebookError as error:
-        return all_results(set, "unreadable", str(error))
-    order, results = list(set.questions), []
+    except (NotebookError, MemoryError, RecursionError) as error:
+        return all_results(set, "unreadable", str(error) or "Reading the notebook takes too much memory.")
+    coded = [id for id, question in set.questions.items() if not question.rubric]
+    # What an earlier answer defines besides its answer counts as a helper of the later ones.
+    answers = [(id, there.answers.get(id), [*there.helpers, *(there.answers[other] for other in coded[:i] if other in there.answers)])
+               for i, id in enumerate(coded)]
     referee = Referee(set, limits, seed, unsandboxed)
     try:
-        for i, id in enumerate(order):
-            if set.questions[id].rubric:
-                written = there.written.get(id, "").strip()
-                results.append(Result(id, "by hand" if written else "missing", private=written))
-                continue
-            # What an earlier answer defines besides its answer counts as a helper of the later ones.
-            helpers = [*there.helpers, *(there.answers[earlier] for earlier in order[:i] if earlier in there.answers)]
-            try:
-                results.append(referee.grade(id, there.answers.get(id), helpers))
-            except (NotebookError, SandboxError):
-                raise
-            except Exception as error:      # a fault of ours: this question alone, and a new sandbox for the next
-                results.append(Result(id, "error", feedback="Not graded yet.", private=f"{type(error).__name__}: {error}"))
-                referee.close()
+        graded = {result.question: result for result in referee.grade(answers)}
     finally:
         referee.close()
-    return results
+    written = {id: there.written.get(id, "").strip() for id in set.questions}
+    return [graded.get(id) or Result(id, "by hand" if written[id] else "missing", private=written[id]) for id in set.questions]
 
 
 def all_results(set: Set, status: str, problem: str) -> list[Result]:
@@ -334,9 +282,11 @@ def main(argv: list[str]) -> int:
     submissions = [(gradebook.key_of(*parts, one.student, one.problem, one.data), one) for one in handed]
     book = gradebook.Gradebook(options.db)
     try:
-        if not all(book.has(key) for key, _ in submissions) and not options.unsandboxed:
-            if problem := sandbox.probe():
+        if not all(book.has(key) for key, _ in submissions):
+            if not options.unsandboxed and (problem := sandbox.probe()):
                 raise SandboxError(problem)
+            if options.private:
+                check_private(set, options.limits, options.unsandboxed)
         grade_all(set, submissions, book, options, policy)
         grades = [gradebook.grade_of(one.student, one.time, book.results(key), set, policy, manual) for key, one in submissions]
     except SandboxError as error:

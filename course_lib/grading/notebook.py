@@ -1,4 +1,4 @@
-"""Read exercise sets, their wrong answers, and what students hand in.
+"""Read exercise sets and their wrong answers. (submissions.py reads what students hand in.)
 
 A set is a notebook, `exercises/NN_name/source.ipynb`, that runs from top to bottom with the reference
 solutions in place. Cells are found by their first line and never by metadata, which front ends strip:
@@ -40,10 +40,6 @@ _NEARLY_CODE = re.compile(r"#+ *(exercise|observe|check|rubric|solution) *:? *(\
 _NEARLY_TEXT = re.compile(r"#* *exercise *:? *(\d\d)?q\d|<!--+ *(exercise|observe|check|rubric|solution|answer)\b", re.IGNORECASE)
 _MARK = re.compile(r"(\s*)### (BEGIN|END) (SOLUTION|HIDDEN TESTS)\s*")
 _NEARLY_MARK = re.compile(r"#+ *(BEGIN|END) +(SOLUTION|HIDDEN)", re.IGNORECASE)
-_ANSWER = re.compile(rf"#\s*exercise\s*:?\s*({ID})\b.*", re.IGNORECASE)
-_WRITTEN = re.compile(rf"<!--+\s*answer\s*:\s*({ID})\s*--+>", re.IGNORECASE)
-_OTHERS = re.compile(rf"#\s*(observe|check)\s*:\s*{ID}\b.*", re.IGNORECASE)
-_MAGIC = re.compile(r"^([ \t]*)(?:%{1,2}[A-Za-z]|!).*$", re.MULTILINE)
 
 
 class NotebookError(ValueError):
@@ -101,16 +97,6 @@ class Set:
     @property
     def points(self) -> int:
         return sum(question.points for question in self.questions.values())
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What a student handed in. answers: code by question id, as it stands in the notebook (perhaps
-    still the stub). written: text of open questions by id, "" where nothing was written. helpers: the student's own code cells, in
-    order."""
-    answers: dict[str, str]
-    written: dict[str, str]
-    helpers: list[str]
 
 
 @dataclass(frozen=True)
@@ -192,7 +178,8 @@ def read_cells(notebook: Path | bytes, name: str = "notebook") -> list[Cell]:
             raise NotebookError(f"{name}, cell {number}: its source is not text; save it with JupyterLab or Colab")
         # JSON can hold halves of surrogate pairs, which no file and no console takes.
         source = source.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
-        cells.append(Cell(number, str(cell.get("cell_type")), source))
+        kind = cell.get("cell_type")
+        cells.append(Cell(number, kind if isinstance(kind, str) else "", source))
     return cells
 
 
@@ -334,39 +321,7 @@ def _parse(path, cell, source, which=""):
                           "Python. Where only hidden lines stand under a `with` or `if`, hide that line too.)")
 
 
-# ---- submissions and wrong answers --------------------------------------------------------------
-
-
-def read_submission(notebook: Path | bytes, set: Set, name: str = "notebook") -> Submission:
-    """What is there of the student's own in a notebook, which may have lost its metadata, its order
-    and its checks.
-
-    Of two cells with one marker the later one counts, as it does when the notebook is run. A helper
-    is a code cell without a marker that is not a setup cell of the set. Lines that only Jupyter
-    understands (`%timeit`, `!ls`) become `pass`.
-    """
-    answers, written, helpers = {}, {}, []
-    setup = {_plain(source) for source in set.setup}
-    for cell in read_cells(notebook, name):
-        lines = [line.strip("\ufeff \t") for line in cell.source.split("\n")]
-        first = next((line for line in lines if line and not (cell.type == "code" and line.startswith("%"))), "")
-        if cell.type == "markdown":
-            if mark := _WRITTEN.match(first):
-                text = cell.source.partition("-->")[2].strip()
-                written[mark[1].lower()] = "" if text == PLACEHOLDER else text
-        elif cell.type != "code":
-            continue
-        elif mark := _ANSWER.fullmatch(first):
-            answers[mark[1].lower()] = _without_magics(cell.source)
-        elif first and not _OTHERS.fullmatch(first) and _plain(cell.source) not in setup:
-            helpers.append(_without_magics(cell.source))
-    return Submission({id: answers[id] for id in set.questions if id in answers},
-                      {id: written[id] for id in set.questions if id in written}, helpers)
-
-
-def student_code(notebook_path: Path | bytes, set: Set) -> dict[str, str]:
-    """Answers by question id: `read_submission(...).answers`."""
-    return read_submission(notebook_path, set).answers
+# ---- wrong answers -------------------------------------------------------------------------------
 
 
 def read_wrong(folder: Path) -> list[Wrong]:
@@ -391,17 +346,3 @@ def read_wrong(folder: Path) -> list[Wrong]:
                 raise NotebookError(f"{path}: no {what}: add it at the top")
         found.append(Wrong(path.stem, question[1], diagnosis[1], mistake, source))
     return found
-
-
-def _plain(source):
-    return "\n".join(line.rstrip() for line in source.strip().split("\n"))
-
-
-def _without_magics(source):
-    """Magics as `pass`, where there are any and the source is no Python with them (a string may hold one)."""
-    if _MAGIC.search(source):
-        try:
-            ast.parse(source)
-        except (SyntaxError, ValueError, MemoryError, RecursionError):
-            return _MAGIC.sub(r"\1pass", source)
-    return source

@@ -1,47 +1,25 @@
-"""The trusted side of a question: hands the job to the sandbox, lends earlier answers, judges what comes back.
-
-One forked process a question, so that whatever the data does to it (a shape that multiplies into
-terabytes, say) ends there. The check cell is the instructor's own and sees setup names and
-observations, nothing else.
-"""
-import ast
-import ctypes
+"""The trusted side of a submission: runs each answer in the sandbox, a judge beside it, and holds both to the limits."""
 import json
 import os
-import random
 import re
-import resource
 import select
 import signal
 import socket
 import sys
 import time
-import traceback
 import types
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
 import torch
 
 from course_lib.grading.gradebook import Result
+from course_lib.grading.judge import ENDED, Verdict, judge, seed_all
 from course_lib.grading.names import bound, observations
 from course_lib.grading.notebook import NotebookError, Set
 from course_lib.grading.remote import Peer
-from course_lib.grading.sandbox import Limits, Sandbox, imports, modules
-from course_lib.grading.transport import Decoder, Garbage, NotData, TooBig
+from course_lib.grading.sandbox import Limits, Sandbox, SandboxError, imports, modules
 
 MODULE = "course_set"
-_ENDED = "The process ended before an answer was there."
-
-
-@dataclass(frozen=True)
-class _Verdict:
-    """Of one run. message: may repeat observations. constant: of the failed assert, if it is a plain string."""
-    status: str
-    message: str = ""
-    constant: str | None = None
-    visible: str | None = None          # None: the visible tests pass; else what they say
-    seconds: float = 0
 
 
 class Referee:
@@ -57,7 +35,7 @@ class Referee:
         self.imports = [pair for pair in imports(set) if pair[0].partition(".")[0] == "course_lib"]
         os.environ["COURSE_STUDENT_SEED"] = str(seed)
         torch.set_num_threads(1)
-        _seed_all()
+        seed_all()
         module = sys.modules[MODULE] = types.ModuleType(MODULE)
         for source in set.setup:
             self._execute(source, vars(module), "a setup cell")
@@ -69,32 +47,48 @@ class Referee:
             self.sandbox.close()
             self.sandbox = None
 
-    def grade(self, id: str, answer: str | None, helpers: list[str] = ()) -> Result:
-        """Grade the answer to a question; None: there is none. helpers: further cells of the student."""
+    def grade(self, answers: list[tuple[str, str | None, list[str]]]) -> list[Result]:
+        """Grade (question id, answer, further cells of the student); an answer of None is one that is not there.
+
+        What a run says is for the student to read, and what it leaves in a corner of the sandbox the next one may find.
+        So all answers are first run without hidden lines. Those that pass are then run with them, and of these runs
+        nothing is shown but the constant message of an assert.
+        """
+        results = [self._or_error(id, self._shown, id, answer, helpers) for id, answer, helpers in answers]
+        for i, (id, answer, helpers) in enumerate(answers):
+            if results[i].status == "ok" and _hides(self.set.questions[id]):
+                results[i] = self._or_error(id, self._hidden, id, answer, helpers)
+        return results
+
+    def _or_error(self, id, run, *arguments) -> Result:
+        try:
+            return run(*arguments)
+        except (NotebookError, SandboxError):
+            raise
+        except Exception as error:      # a fault of ours: this question alone, and a new sandbox for the next
+            self.close()
+            return Result(id, "error", feedback="Not graded yet.", private=f"{type(error).__name__}: {error}")
+
+    def _shown(self, id, answer, helpers) -> Result:
+        """Graded without the hidden lines of the observe cell: those of the check cell are never in the sandbox."""
         question = self.set.questions[id]
         if answer is None:
             return Result(id, "missing", feedback="The cell of this exercise is not in the notebook.")
         if _code(answer) == _code(question.stub):
             return Result(id, "not attempted", feedback="Not attempted.")
-        full = self._run(question, answer, helpers, question.observe, question.check, question.check_visible)
-        if full.status == "error":
-            raise NotebookError(f"{self.set.path}: {id}: {full.message}")
-        private = full.message
-        if full.status == "ok":
-            return Result(id, "ok", 1, True, "Right.", private, full.seconds)
-        shown = full
-        hidden = "### BEGIN HIDDEN" in question.observe and full.status not in ("timeout", "died")
-        if hidden:
-            # Text of a process that held hidden lines is not shown: once more, without them.
-            shown = self._run(question, answer, helpers, question.observe_visible, question.check_visible, question.check_visible)
-        if shown.status == "ok" or shown.status == "wrong" and shown.visible is None:
-            constant = full.constant if full.status == "wrong" else None
-            text = f"A hidden test failed: {constant}" if constant else "A hidden test failed."
-            return Result(id, full.status, visible=True, feedback=text, private=private, seconds=full.seconds)
-        text = shown.visible if shown.status == "wrong" else shown.message
-        if full.status == "crash" and text == f"NotImplementedError: {id}: your code here":
-            return Result(id, "not attempted", feedback="Not attempted.", seconds=full.seconds)
-        return Result(id, full.status, feedback=text, private=private, seconds=full.seconds)
+        check = question.check_visible if _hides(question) else question.check
+        said = self._run(question, answer, helpers, question.observe_visible, check, question.check_visible)
+        if said.status == "wrong" and said.visible is None:
+            return _failed_hidden(id, said)
+        if said.status == "crash" and said.message == f"NotImplementedError: {id}: your code here":
+            return Result(id, "not attempted", feedback="Not attempted.", seconds=said.seconds)
+        text = {"ok": "Right.", "wrong": said.visible}.get(said.status, said.message)
+        return Result(id, said.status, float(said.status == "ok"), said.status == "ok", text, said.message, said.seconds)
+
+    def _hidden(self, id, answer, helpers) -> Result:
+        question = self.set.questions[id]
+        said = self._run(question, answer, helpers, question.observe, question.check, question.check_visible)
+        return Result(id, "ok", 1, True, "Right.", seconds=said.seconds) if said.status == "ok" else _failed_hidden(id, said)
 
     # ---- the other answers ----
 
@@ -121,12 +115,14 @@ class Referee:
 
     # ---- one run ----
 
-    def _run(self, question, answer, helpers, observe, check, check_visible) -> _Verdict:
+    def _run(self, question, answer, helpers, observe, check, check_visible) -> Verdict:
         """Run once; a second time where it ended for a reason that may not be the answer's own: killed for want of memory."""
         for _ in range(2):
             verdict, killed = self._run_once(question, answer, helpers, observe, check, check_visible)
             if not killed:
                 break
+        if verdict.status == "error":
+            raise NotebookError(f"{self.set.path}: {question.id}: {verdict.message}")
         return verdict
 
     def _run_once(self, question, answer, helpers, observe, check, check_visible):
@@ -141,7 +137,7 @@ class Referee:
             try:
                 theirs.close()
                 os.close(report)
-                _judge(Peer(ours, MODULE), job, dict(self.names), check, check_visible, write, self.limits)
+                judge(Peer(ours, MODULE), job, dict(self.names), check, check_visible, write, self.limits)
             finally:
                 os._exit(1)
         ours.close()
@@ -153,7 +149,7 @@ class Referee:
         except OSError:
             theirs.close()
             self.close()
-            return _Verdict("died", _ENDED), True
+            return Verdict("died", ENDED), True
         finally:
             os.close(report)
             try:
@@ -162,7 +158,7 @@ class Referee:
                 pass
             os.waitpid(pid, 0)
 
-    def _watch(self, pid, report) -> tuple[_Verdict, bool]:
+    def _watch(self, pid, report) -> tuple[Verdict, bool]:
         """Wait for judge and sandbox, hold them to the limits. (verdict, did the kernel or another process kill it)."""
         limits, ended, said, phase, why = self.limits, None, b"", b"", None
         control = self.sandbox.control
@@ -206,9 +202,9 @@ class Referee:
                 if why:
                     self.sandbox.stop()
         try:
-            verdict = _Verdict(**json.loads(said[said.index(b"{"):]))
+            verdict = Verdict(**json.loads(said[said.index(b"{"):]))
         except (ValueError, TypeError):
-            verdict = _Verdict("died", "The tests did not finish on these results." if b"c" in phase else _ENDED)
+            verdict = Verdict("died", "The tests did not finish on these results." if b"c" in phase else ENDED)
         if ended is None:
             self.close()        # it was killed, or does not answer: the next question gets a new one
             ended = {"exit": -signal.SIGKILL, "cpu": 0}
@@ -234,111 +230,13 @@ def _busy(pid) -> bool:
         return False
 
 
-# ---- the judge's process ------------------------------------------------------------------------
+def _hides(question) -> bool:
+    return "### BEGIN HIDDEN" in question.observe
 
 
-def _judge(peer, job, names, check, check_visible, report, limits) -> None:
-    """Serve the sandbox until its observations are there, check them, write the verdict to `report`."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)      # PR_SET_PDEATHSIG: ends with the grader
-    with open("/proc/self/statm") as file:
-        mapped = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, [mapped + limits.memory + 2**30] * 2)
-    _seed_all()
-    try:
-        peer.send("job", job, other=peer._lend)
-        verdict = _listen(peer, names, check, check_visible, report)
-    except NotData as error:
-        verdict = _Verdict("error", f"An earlier reference answer cannot be lent: {error}")
-    except (Garbage, TooBig):
-        verdict = _Verdict("died", "What came back was not readable.")
-    except (EOFError, OSError):
-        verdict = _Verdict("died", _ENDED)
-    os.write(report, json.dumps(vars(verdict)).encode())
-    os._exit(0)
-
-
-def _listen(peer, names, check, check_visible, report) -> _Verdict:
-    ready = False
-    while True:
-        kind, nodes, decoder = peer.receive(peer._stand_in)
-        if kind == "ready" and not ready:
-            ready = True
-            os.write(report, b"r")
-        elif kind == "crash":
-            name, text, line, _ = (decoder(node) for node in _four(nodes))
-            text = f"{_line(name, 100)}: {_line(text)}" if text else _line(name, 100)
-            return _Verdict("crash", text + (f" (line {line} of your cell)" if type(line) is int else ""))
-        elif kind == "too big":
-            return _Verdict("too big", f"The results are larger than the grader takes: {_line(str(decoder(nodes[0])))}.")
-        elif kind == "observations":
-            os.write(report, b"c")
-            peer.sock.close()
-            return _check(names, nodes, decoder.blobs, check, check_visible)
-        else:
-            peer.serve(kind, nodes, decoder)
-
-
-def _four(nodes):
-    if len(nodes) != 4:
-        raise Garbage("not a crash")
-    return nodes
-
-
-def _check(names, nodes, blobs, check, check_visible) -> _Verdict:
-    """Assert. Each time on freshly decoded observations: a check may change them."""
-    def observations():
-        if len(nodes) != 2:
-            raise Garbage("not observations")
-        observed, opaque = (Decoder(blobs)(node) for node in nodes)
-        for part in (observed, opaque):
-            if type(part) is not dict or not all(type(name) is str for name in part):
-                raise Garbage("not observations")
-        return observed, opaque
-
-    def attempt(source):
-        observed, opaque = observations()
-        if opaque:
-            name, text = next(iter(opaque.items()))
-            return f"`{_line(name, 60)}`: {_line(str(text))}.", None
-        space = names | observed
-        try:
-            exec(compile(source, "<check>", "exec", dont_inherit=True), space)
-        except AssertionError as error:
-            line = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<check>"][-1]
-            return _line(str(error)) or "A test failed.", _constant(source, line)
-        except Exception as error:
-            if isinstance(error, NameError) and error.name not in space:
-                return f"`{error.name}` was not computed.", None
-            return f"The test could not use the result: {type(error).__name__}: {_line(str(error))}", None
-        return None
-
-    failed = attempt(check)
-    if failed is None:
-        return _Verdict("ok")
-    seen = attempt(check_visible) if check != check_visible else failed
-    return _Verdict("wrong", failed[0], failed[1], seen and seen[0])
-
-
-def _constant(source, line) -> str | None:
-    """The message of the assert at `line`, if it is a plain string: an f-string may hold what is expected."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Assert) and node.lineno <= line <= node.end_lineno \
-                and isinstance(node.msg, ast.Constant) and isinstance(node.msg.value, str):
-            return _line(node.msg.value)
-    return None
-
-
-def _line(text, length=500) -> str:
-    """Text of anybody's as one printable line."""
-    text = "".join(c if c.isprintable() else " " for c in str(text)[:4 * length])
-    text = re.sub(r" +", " ", text).strip()
-    return text if len(text) <= length else text[:length] + " ..."
-
-
-def _seed_all():
-    random.seed(0)
-    np.random.seed(0)
-    torch.manual_seed(0)
+def _failed_hidden(id, said) -> Result:
+    text = f"A hidden test failed: {said.constant}" if said.constant else "A hidden test failed."
+    return Result(id, said.status, visible=True, feedback=text, private=said.message, seconds=said.seconds)
 
 
 def _code(source) -> list[str]:

@@ -17,6 +17,7 @@ import types
 import torch
 from torch import nn
 
+from course_lib.grading.standins import Call, Far, FarModule, FarType
 from course_lib.grading.transport import Channel, Garbage, NotData, encode_tensor
 
 _METHODS = {"__getitem__": operator.getitem, "__len__": len, "__iter__": iter, "__next__": next}
@@ -50,7 +51,7 @@ class Peer(Channel):
             if isinstance(value, FarModule):
                 used[value._far[1]] = value
             return self._lend(value, blobs, leaves if grad else None)
-        reply, decoder = self._ask("call", target, name, list(modules), list(args), kwargs or {}, grad,
+        reply, decoder = self.ask("call", target, name, list(modules), list(args), kwargs or {}, grad,
                                    torch.get_rng_state(), self._drop(), other=other)
         value, outputs, number, rng, buffers = reply
         torch.set_rng_state(decoder(rng))
@@ -59,14 +60,14 @@ class Peer(Channel):
                 for name, buffer in used[module].named_buffers():
                     buffer.copy_(state[name])
         outputs = decoder(outputs)
-        decoder.outputs = _Call.apply(self, number, outputs, *leaves) if outputs else ()
+        decoder.outputs = Call.apply(self, number, outputs, *leaves) if outputs else ()
         return decoder(value)
 
     def get(self, target: int, name: str):
-        reply, decoder = self._ask("get", target, name)
+        reply, decoder = self.ask("get", target, name)
         return decoder(reply[0])
 
-    def _ask(self, *request, other=None):
+    def ask(self, *request, other=None):
         self.send(*request, other=other or self._lend)
         while True:
             kind, nodes, decoder = self.receive(self._stand_in)
@@ -171,7 +172,7 @@ class Peer(Channel):
                 return None
             leaves.append(value)
             return encode_tensor(value, blobs, len(leaves) - 1)
-        if isinstance(value, _FarType):
+        if isinstance(value, FarType):
             return ["there", value._far[1]]
         if isinstance(value, FarModule):
             return ["there", value._far[1], value.training, *self._state(value, blobs, leaves)]
@@ -218,7 +219,7 @@ class Peer(Channel):
         if number not in self.stand_ins:
             name, *state = rest
             if code == "class":
-                self.stand_ins[number] = _FarType(name, (FarModule if state[0] else Far,), {"_far": (self, number)})
+                self.stand_ins[number] = FarType(name, (FarModule if state[0] else Far,), {"_far": (self, number)})
             elif code == "object":
                 self.stand_ins[number] = Far._hold(self, number, name)
             else:
@@ -241,120 +242,5 @@ def _load(module, state, decoder, make):
             setattr(module.get_submodule(path), last, tensor)
 
 
-# ---- stand-ins ----------------------------------------------------------------------------------
-
-
-class _FarType(type):
-    """The stand-in of a class: its instances are made, and live, on the other side."""
-
-    def __getattr__(cls, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return cls._far[0].get(cls._far[1], name)
-
-
-class Far:
-    """The stand-in of a function, a generator or an instance."""
-
-    def __init__(self, *args, **kwargs):
-        peer, number = type(self)._far
-        self.__dict__.update(vars(peer.call(number, "__call__", args, kwargs)))
-
-    @classmethod
-    def _hold(cls, peer, number, name):
-        self = object.__new__(cls)
-        self._far, self.__name__ = (peer, number), name
-        return self
-
-    def __call__(self, *args, **kwargs):
-        return self._far[0].call(self._far[1], "__call__", args, kwargs)
-
-    def __getitem__(self, key):
-        return self._far[0].call(self._far[1], "__getitem__", (key,))
-
-    def __len__(self):
-        return self._far[0].call(self._far[1], "__len__")
-
-    def __iter__(self):
-        return self._far[0].call(self._far[1], "__iter__")
-
-    def __next__(self):
-        return self._far[0].call(self._far[1], "__next__")
-
-    def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self._far[0].get(self._far[1], name)
-
-
-class FarModule(nn.Module):
-    """The stand-in of a module: parameters and buffers here, `forward` and other methods there."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__()
-        peer, number = type(self)._far
-        self.__dict__.update(vars(peer.call(number, "__call__", args, kwargs)))
-
-    @classmethod
-    def _hold(cls, peer, number, state, decoder):
-        self = cls.__new__(cls)
-        nn.Module.__init__(self)
-        self.__dict__ |= {"_far": (peer, number), "_far_names": {name for part in state[1:] for names, _ in part for name in names}}
-        for parameters, members in ((True, state[1]), (False, state[2])):
-            for names, node in members:
-                tensor = decoder(node)
-                if parameters:
-                    tensor = nn.Parameter(tensor.detach(), tensor.requires_grad)
-                for name in names:
-                    path, _, last = name.rpartition(".")
-                    owner = self
-                    for part in filter(None, path.split(".")):
-                        if part not in owner._modules:
-                            owner.add_module(part, nn.Module())
-                        owner = owner._modules[part]
-                    owner.register_parameter(last, tensor) if parameters else owner.register_buffer(last, tensor)
-        return self.train(state[0])
-
-    def forward(self, *args, **kwargs):
-        return self._far[0].call(self._far[1], "__call__", args, kwargs, modules=(self,))
-
-    def __getattr__(self, name):
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            if name.startswith("_"):
-                raise
-        peer, number = self.__dict__["_far"]
-        value = peer.get(number, name)
-        if isinstance(value, Far):            # a method: with the parameters as they are now
-            return lambda *args, **kwargs: peer.call(value._far[1], "__call__", args, kwargs, modules=(self,))
-        return value
-
-
 class _Outputs(dict):
     """Results of a call that require grad, by id, in the order in which they were met."""
-
-
-class _Call(torch.autograd.Function):
-    """A call of the other side, as one step of the graph on this side."""
-
-    @staticmethod
-    def forward(ctx, peer, number, outputs, *leaves):
-        ctx.peer, ctx.number, ctx.kept = peer, number, _Kept(peer, number)
-        return tuple(output.view_as(output) for output in outputs)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, *grads):
-        reply, decoder = ctx.peer._ask("backward", ctx.number, list(grads))
-        return None, None, None, *decoder(reply[0])
-
-
-class _Kept:
-    """Tells the other side, with the next call, when a graph is no longer needed."""
-
-    def __init__(self, peer, number):
-        self.peer, self.number = peer, number
-
-    def __del__(self):
-        self.peer.dropped.append(self.number)

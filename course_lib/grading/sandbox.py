@@ -11,7 +11,6 @@ those that the user has running already.
 What it does not protect against: faults of the Linux kernel, and guesses from how long a grade takes.
 """
 import ast
-import itertools
 import json
 import os
 import platform
@@ -26,12 +25,13 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from course_lib.grading import confine
 from course_lib.grading.notebook import Set
 
 HERE = Path(__file__).resolve().parent
-INSIDE = ("__init__.py", "names.py", "remote.py", "transport.py", "worker.py")
+INSIDE = ("__init__.py", "confine.py", "names.py", "remote.py", "standins.py", "transport.py", "worker.py")
 COURSE = "/course"
-_slots = itertools.count()
+USERS = range(61184, 65520)      # of nobody's; systemd leaves them to such users too
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Limits:
     of all its processes together. file_bytes: of one file, and of /tmp."""
     seconds: float = 5
     memory: int = 2 * 2**30
-    processes: int = 64
+    processes: int = 32
     file_bytes: int = 64 * 2**20
 
 
@@ -54,12 +54,29 @@ def own_user() -> bool:
     if os.geteuid() != 0:
         return False
     with open("/proc/self/uid_map") as file:
-        return any(int(start) <= 61184 and int(start) + int(length) > 65519
+        return any(int(start) <= USERS[0] and int(start) + int(length) > USERS[-1]
                    for start, _, length in map(str.split, file))
+
+
+def _reserve() -> tuple[int, socket.socket]:
+    """A user id that no other sandbox of this machine has: the kernel's limits on users are then each one's own.
+
+    It is kept by an abstract socket of that name, which goes with the process that holds it.
+    """
+    for step in range(len(USERS)):
+        uid, held = USERS[(os.getpid() + step) % len(USERS)], socket.socket(socket.AF_UNIX)
+        try:
+            held.bind(f"\0course-grading-{uid}")
+            return uid, held
+        except OSError:
+            held.close()
+    raise SandboxError("no user id is left for a sandbox: are thousands of them running?")
 
 
 def bubblewrap(uid: int) -> list[str]:
     """The command line of bubblewrap up to the program. uid: its user id, 0 for the caller's."""
+    if not confine.known():
+        raise SandboxError(f"the sandbox knows the system calls of x86-64 and arm64, not of {platform.machine()}: grade on such a machine")
     program = shutil.which("bwrap")
     if program is None:
         raise SandboxError("bubblewrap is not installed: `sudo apt install bubblewrap`. Without it, --unsandboxed "
@@ -69,7 +86,7 @@ def bubblewrap(uid: int) -> list[str]:
         command = [program, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
                    "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
-        command = [program, "--unshare-all", "--uid", "61184", "--gid", "61184"]
+        command = [program, "--unshare-all", "--uid", str(USERS[0]), "--gid", str(USERS[0])]
     command += ["--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
     there = set()
 
@@ -135,12 +152,11 @@ class Sandbox:
     """
 
     def __init__(self, limits: Limits = Limits(), imports=(), unsandboxed: bool = False):
-        # An id of its own for every sandbox, in the range that systemd also leaves to such users.
-        uid = 61184 + (os.getpid() * 16 + next(_slots)) % 4336 if own_user() and not unsandboxed else 0
+        uid, self.reserved = _reserve() if own_user() and not unsandboxed else (0, None)
         processes = limits.processes
         if not uid and (unsandboxed or tuple(map(int, platform.release().split(".")[:2])) < (5, 14)):
             processes += _tasks_of(os.getuid())
-        settings = asdict(limits) | {"uid": uid, "processes": processes, "imports": list(imports)}
+        settings = asdict(limits) | {"uid": uid, "processes": processes, "imports": list(imports), "sandboxed": not unsandboxed}
         settings["paths"] = [str(folder) for folder in libraries() if folder.is_dir() and folder.name.endswith("-packages")]
         settings["paths"].insert(0, str(HERE.parent.parent) if unsandboxed else COURSE)
         worker = str(HERE / "worker.py") if unsandboxed else f"{COURSE}/course_lib/grading/worker.py"
@@ -202,17 +218,11 @@ class Sandbox:
         while found:
             pid = found.pop()
             found += parents.get(pid, [])
-            if pid not in stats:
-                continue
-            busy |= stats[pid][0] in (b"R", b"D")
-            ticks += sum(map(int, stats[pid][11:15]))       # its own, and those of its children that ended
-            try:
-                with open(f"/proc/{pid}/status") as file:
-                    used = sum(int(line.split()[1]) * 1024 for line in file if line.startswith(("RssAnon", "RssShmem")))
-            except (OSError, ValueError):
-                continue
-            total += max(0, used - self.base)
-        return total, ticks / os.sysconf("SC_CLK_TCK"), busy
+            if pid in stats:
+                busy |= stats[pid][0] in (b"R", b"D")
+                ticks += sum(map(int, stats[pid][11:15]))       # its own, and those of its children that ended
+                total += _memory(pid)
+        return total - self.base, ticks / os.sysconf("SC_CLK_TCK"), busy
 
     def close(self) -> None:
         """Kill everything in the sandbox: with its first process the kernel ends the whole namespace."""
@@ -223,8 +233,21 @@ class Sandbox:
                 pass
         self.control.close()
         self.process.wait()
+        if self.reserved:
+            self.reserved.close()
         if self.folder:
             self.folder.cleanup()
+
+
+def _memory(pid) -> int:
+    """Bytes of a process, of what it shares with others only its part: a forked one is charged for what it changes."""
+    for name, fields in (("smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")), ("status", ("RssAnon:", "RssShmem:"))):
+        try:
+            with open(f"/proc/{pid}/{name}") as file:
+                return sum(int(line.split()[1]) * 1024 for line in file if line.startswith(fields))
+        except (OSError, ValueError):       # gone; or, without a sandbox, not to be looked into
+            continue
+    return 0
 
 
 def _first_to_go() -> None:
@@ -267,7 +290,7 @@ def modules(set: Set) -> list[str]:
 def probe() -> str | None:
     """None where a sandbox can be made here, else why it cannot."""
     try:
-        command = [*bubblewrap(61184 if own_user() else 0), str(interpreter()), "-I", "-S", "-c", "import json"]
+        command = [*bubblewrap(USERS[0] if own_user() else 0), str(interpreter()), "-I", "-S", "-c", "import json"]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     except SandboxError as error:
         return str(error)

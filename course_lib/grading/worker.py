@@ -11,7 +11,6 @@ import json
 import linecache
 import os
 import random
-import resource
 import select
 import shutil
 import signal
@@ -21,6 +20,8 @@ import traceback
 import types
 
 SANDBOX = "/sandbox"        # the root of the sandbox has this folder; nothing else does
+FOLDERS = "/tmp", "/dev/shm"
+MAX_FILES = 10_000
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
         os.setresuid(*[settings["uid"]] * 3)
     _dumpable(0)        # the student's processes have the same user: no ptrace, no /proc/PID/mem
     sys.path[:0] = settings["paths"]
-    for name in ["torch", "numpy", "course_lib.grading.remote", "course_lib.grading.names", *settings["imports"]]:
+    for name in ["torch", "numpy", *("course_lib.grading." + name for name in ("confine", "remote", "names")), *settings["imports"]]:
         try:
             importlib.import_module(name)
         except ImportError:
@@ -55,7 +56,9 @@ def main() -> None:
             child(descriptors[0], settings)
         os.close(descriptors[0])
         ended = os.pidfd_open(pid)
-        readable, _, _ = select.select([ended, control], [], [])
+        readable = []
+        while not readable and not (sandboxed and _littered()):
+            readable, _, _ = select.select([ended, control], [], [], 0.2)
         if control in readable and not control.recv(16):
             return
         os.close(ended)
@@ -64,7 +67,7 @@ def main() -> None:
         while _reap():
             pass
         report = {"exit": os.waitstatus_to_exitcode(used[1]), "cpu": used[2].ru_utime + used[2].ru_stime}
-        if sandboxed and not all(map(_emptied, ("/tmp", "/dev/shm"))):
+        if sandboxed and not all(map(_emptied, FOLDERS)):
             return
         control.send(json.dumps(report).encode())
 
@@ -88,6 +91,12 @@ def _reap() -> bool:
         return os.waitpid(-1, os.WNOHANG)[0] != 0
     except ChildProcessError:
         return False
+
+
+def _littered() -> bool:
+    """Do so many files lie in /tmp or /dev/shm that the kernel's memory goes into their names?"""
+    there = map(os.statvfs, FOLDERS)
+    return any(disk.f_files - disk.f_ffree > MAX_FILES for disk in there)
 
 
 def _emptied(folder) -> bool:
@@ -127,22 +136,11 @@ def child(descriptor: int, settings: dict) -> None:
     os._exit(0)
 
 
-def limits(settings) -> None:
-    """From here on: memory and time beyond what is used now; sizes and numbers of files; processes."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = max(1, round(used.ru_utime + used.ru_stime + settings["seconds"]))
-    with open("/proc/self/statm") as file:
-        mapped = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    for name, soft, hard in (("CORE", 0, 0), ("CPU", seconds, seconds + 1), ("AS", *[mapped + settings["memory"]] * 2),
-                             ("FSIZE", *[settings["file_bytes"]] * 2), ("NPROC", *[settings["processes"]] * 2),
-                             ("NOFILE", 256, 256), ("MSGQUEUE", 0, 0)):
-        resource.setrlimit(getattr(resource, "RLIMIT_" + name), (soft, hard))
-
-
 def run(peer, job: dict, settings: dict) -> None:
     import numpy
     import torch
 
+    from course_lib.grading import confine
     from course_lib.grading.names import bound, used
     from course_lib.grading.transport import NotData, TooBig, encode
 
@@ -159,7 +157,9 @@ def run(peer, job: dict, settings: dict) -> None:
     # Only references that the answer can reach, under their public names; they win over helpers of that name.
     earlier = job["earlier"]
     names.update(earlier)
-    limits(settings)
+    confine.limits(settings)
+    if settings["sandboxed"]:
+        confine.close_kernel()
     peer.send("ready")
     _close_course_lib(job["imports"])
 
