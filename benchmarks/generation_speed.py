@@ -4,11 +4,13 @@
 
 A random GPT-2 of 4 layers x 256 and 2000 tokens, batches of 1 and 3, both in one process and in
 turns. Both must write the same ids, in float32, before anything is timed; where the GPU has them on
-tensor cores, bfloat16 is timed as well. A third variant, "matrices", computes the matrix products of the
-new tokens and nothing else: what no Python around them can save. Takes about two minutes on a laptop. Writes
-`<results>/generation_speed/<hardware>.json`.
+tensor cores, bfloat16 is timed as well. Two more variants say where the time goes: "modules" is ours
+without `course_lib.generation.one_token`, so that every token is a call of the model; "matrices" computes
+the matrix products of the new tokens and nothing else: what no Python around them can save. Takes about
+two minutes on a laptop. Writes `<results>/generation_speed/<hardware>.json`.
 """
 import argparse
+import copy
 import tempfile
 from dataclasses import replace
 
@@ -55,16 +57,18 @@ def measure(device, layers: int, width: int, new_tokens: int, batches: list[int]
             threads: int) -> dict[str, Figure]:
     """Tokens/s of both, and how often as fast ours is, by batch."""
     ours, theirs = (model.to(device.device) for model in models(layers, width))
+    called = copy.deepcopy(ours)    # a hook may look at what a module computes, so it has to be called
+    called.head.register_forward_hook(lambda *_: None)
     figures: dict[str, Figure] = {}
     for dtype in [torch.float32] + [torch.bfloat16] * device.bf16:
-        ours, theirs = ours.to(dtype), theirs.to(dtype)
+        ours, theirs, called = ours.to(dtype), theirs.to(dtype), called.to(dtype)
         for batch in batches:
             ids = torch.randint(VOCABULARY, (batch, PROMPT), generator=torch.Generator().manual_seed(batch))
             ids = ids.to(device.device)
             mask = torch.ones_like(ids)
 
-            def mine():
-                return generate(ours, ids, max_new_tokens=new_tokens).sequences
+            def mine(model=ours):
+                return generate(model, ids, max_new_tokens=new_tokens).sequences
 
             def reference():
                 return theirs.generate(ids, attention_mask=mask, max_new_tokens=new_tokens, do_sample=False,
@@ -74,8 +78,8 @@ def measure(device, layers: int, width: int, new_tokens: int, batches: list[int]
             equal = torch.equal(mine(), reference())
             if not equal and dtype == torch.float32:
                 raise RuntimeError(f"batch {batch}: the two wrote different ids, so their times say nothing")
-            timed = compare({"ours": mine, "transformers": reference, "matrices": matrices}, repeats=repeats, threads=threads,
-                            device=device)
+            timed = compare({"ours": mine, "transformers": reference, "modules": lambda: mine(called),
+                             "matrices": matrices}, repeats=repeats, threads=threads, device=device)
             name = f"batch-{batch}" + "-bfloat16" * (dtype == torch.bfloat16)
             for variant in timed.seconds:
                 figures[f"{variant}-{name}"] = timed.rate(variant, batch * new_tokens, "tokens/s")

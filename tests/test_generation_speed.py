@@ -15,12 +15,12 @@ def test_it_records_rates_and_their_ratio(tmp_path, capsys):
     runpy.run_path(str(SCRIPT))["main"](["--results", str(tmp_path), *SMALL])
     [found] = load("generation_speed", tmp_path)
     units = {"ours": "tokens/s", "transformers": "tokens/s", "speed-over-transformers": "x",
-             "matrices": "tokens/s", "transformers-time-over-matrices": "x"}
+             "matrices": "tokens/s", "transformers-time-over-matrices": "x", "modules": "tokens/s"}
     assert {name: figure.unit for name, figure in found.figures.items()} == {
         f"{name}-batch-{batch}": unit for batch in (1, 3) for name, unit in units.items()}
     for batch in (1, 3):
-        ours, theirs, ratio, products, most = (found.figures[f"{name}-batch-{batch}"].value
-                                               for name in units)
+        ours, theirs, ratio, products, most, _ = (found.figures[f"{name}-batch-{batch}"].value
+                                                  for name in units)
         assert ratio == pytest.approx(ours / theirs, rel=1e-3)
         assert most == pytest.approx(products / theirs, rel=1e-3)
     assert (found.settings["new_tokens"], found.settings["batches"]) == (4, [1, 3])
@@ -56,6 +56,24 @@ def test_the_matrices_alone_are_those_of_the_model(monkeypatch):
     model_did, seen[:] = seen[:], []
     script["products"](ours, x, 2)()
     assert seen == 2 * model_did
+
+
+def test_modules_is_generation_without_the_flat_step(tmp_path, monkeypatch):
+    from course_lib.generation import state
+    script, taken = runpy.run_path(str(SCRIPT)), []
+    make_step, compare = state.make_step, script["compare"]
+
+    def watched(variants, **options):
+        for name in ("ours", "modules"):
+            made = []
+            monkeypatch.setattr(state, "make_step", lambda model: made.append(make_step(model)))
+            variants[name]()
+            taken.append((name, made != [None]))
+        monkeypatch.setattr(state, "make_step", make_step)
+        return compare(variants, **options)
+    script["main"].__globals__["compare"] = watched
+    script["main"](["--results", str(tmp_path), *SMALL, "--batches", "2"])
+    assert taken == [("ours", True), ("modules", False)]
 
 
 def test_every_parameter_of_the_pair_is_random():

@@ -2,6 +2,7 @@
 
 Built in chapter 2.
 """
+import math
 from collections.abc import Iterator
 
 import torch
@@ -16,7 +17,7 @@ def greedy(scores: torch.Tensor) -> torch.Tensor:
     scores: float [rows, vocabulary]. Of ties, the first.
     """
     best, tokens = scores.max(-1)
-    return tokens.masked_fill(~best.isfinite(), -1)
+    return tokens.where(best.abs() < math.inf, -1)   # neither for NaN
 
 
 def sample(scores: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:

@@ -2,6 +2,8 @@
 import torch
 from torch.nn.functional import pad
 
+from course_lib.generation.one_token import make_step
+
 
 class DecoderState:
     """Rows of token ids with room for new ones, and a cache of those that the model has read.
@@ -23,6 +25,7 @@ class DecoderState:
         self.length = self.prompt_length = prompt.shape[1]
         self.ids = pad(prompt, (0, max_new_tokens))
         self.cache = model.make_cache(*self.ids.shape)
+        self.one_token = make_step(model)
 
     @property
     def text(self) -> torch.Tensor:
@@ -42,12 +45,19 @@ class DecoderState:
             memory, self.memory = self.memory, None   # then the cache has its keys and values
             return self.model(None, new, memory=memory, padding_mask=self.source_mask, cache=self.cache)
         prefix_length = None if self.cache.length else self.prefix_length
-        mask = None if self.mask is None else self.mask[:, :self.length]
-        return self.model(new, padding_mask=mask, prefix_length=prefix_length, cache=self.cache)
+        return self.model(new, padding_mask=self._seen(), prefix_length=prefix_length, cache=self.cache)
 
     def next_scores(self) -> torch.Tensor:
         """Logits of the token after the text, float32 [rows, vocabulary]."""
-        return self.forward().logits[:, -1].float()
+        last = self.length - 1
+        if self.one_token is None or not 0 < self.cache.length == last:
+            return self.forward().logits[:, -1].float()
+        self.steps += 1
+        return self.one_token(self.ids[:, last], self.cache, self._seen()).float()
+
+    def _seen(self):
+        """The padding mask of the text, bool [rows, length], or None."""
+        return None if self.mask is None else self.mask[:, :self.length]
 
     def append(self, tokens: torch.Tensor) -> None:
         """Write int64 [rows], one token each, or [rows, n]."""
