@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.utils.checkpoint
 from torch import nn
 from torch.nn import functional as F
 from torch.optim import lr_scheduler
@@ -159,6 +160,18 @@ def evaluated_in_training_mode(it):
     plain(it, after=evaluate)
 
 
+def evaluated_with_gradients(it):    # neither eval() nor no_grad
+    def evaluate(it, step):
+        if step % 10 == 9:
+            F.cross_entropy(it.model(data(seed=1)[0]), data(seed=1)[1])
+    plain(it, after=evaluate)
+
+
+def head_replaced(it):
+    it.model[-1] = nn.Linear(32, 3)
+    plain(it)
+
+
 def detached(it):
     for x, y in batches(it.steps):
         it.optimizer.zero_grad()
@@ -209,6 +222,30 @@ def in_order_of_labels(it):
         it.optimizer.zero_grad()
         F.cross_entropy(it.model(x[chosen]), y[chosen]).backward()
         it.optimizer.step()
+
+
+def sigmoid_first(it):
+    for x, y in batches(it.steps):
+        it.optimizer.zero_grad()
+        F.binary_cross_entropy_with_logits(it.model(x)[:, 0].sigmoid(), (y == 0).float()).backward()
+        it.optimizer.step()
+
+
+def in_order_of_targets(it):
+    x, _ = data(size=480)
+    for x in x[x[:, 0].argsort()].split(16):
+        it.optimizer.zero_grad()
+        F.mse_loss(it.model(x)[:, 0], x[:, 0]).backward()
+        it.optimizer.step()
+
+
+def large(factor, layers=20):
+    torch.manual_seed(0)
+    middle = [layer for _ in range(layers) for layer in (nn.Linear(32, 32), nn.ReLU())]
+    model = nn.Sequential(nn.Linear(8, 32), *middle, nn.Linear(32, 3))
+    for p in model.parameters():
+        p.data.mul_(factor)
+    return model
 
 
 def bad_input(it):
@@ -323,6 +360,14 @@ BROKEN = {
     "trained in eval mode": (trained_in_eval, {}, "mode-wrong"),
     "left in eval mode": (left_in_eval, {}, "mode-wrong"),
     "evaluated in training mode": (evaluated_in_training_mode, {}, "mode-wrong"),
+    "evaluated without eval and no_grad": (evaluated_with_gradients, {}, "mode-wrong"),
+    "the last layer replaced": (head_replaced, {}, "parameter-not-in-optimizer"),
+    "far too large from the start": (plain, {"model": lambda: large(5)}, "gradients-exploding"),
+    "probabilities to BCE with logits": (sigmoid_first, {}, "probabilities-for-logits"),
+    "logits to nll_loss": (lambda it: plain(it, loss_fn=F.nll_loss), {}, "probabilities-for-logits"),
+    "divided twice": (lambda it: plain(it, loss_fn=lambda output, y: F.cross_entropy(output, y) / len(y)), {},
+                      "loss-scale"),
+    "targets in their order": (in_order_of_targets, {}, "data-not-moving"),
     "detached": (detached, {}, "loss-detached"),
     "detached and raises": (detached_and_raises, {}, "loss-detached"),
     "softmax before cross-entropy": (softmax_first, {}, "probabilities-for-logits"),
@@ -462,6 +507,91 @@ def overfitted(it):
         it.optimizer.step()
 
 
+def discriminator(it):    # its gradients from the generator's loss are cleared, its labels are constant
+    torch.manual_seed(0)
+    generator = nn.Linear(4, 8)
+    other = torch.optim.Adam(generator.parameters(), 1e-3)
+    for x, _ in batches(it.steps):
+        made = generator(torch.randn(16, 4))
+        other.zero_grad()
+        F.binary_cross_entropy_with_logits(it.model(made)[:, :1], torch.ones(16, 1)).backward()
+        other.step()
+        it.optimizer.zero_grad()
+        real, false = it.model(x)[:, :1], it.model(made.detach())[:, :1]
+        (F.binary_cross_entropy_with_logits(real, torch.ones(16, 1))
+         + F.binary_cross_entropy_with_logits(false, torch.zeros(16, 1))).backward()
+        it.optimizer.step()
+
+
+def stopped_branch(it):    # one of two passes is left out of the backward pass, on purpose
+    for x, _ in batches(it.steps):
+        it.optimizer.zero_grad()
+        (-F.cosine_similarity(it.model(x), it.model(x + 0.1).detach()).mean()).backward()
+        it.optimizer.step()
+
+
+def prototypes(it):    # all outputs against all centres
+    centres = torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
+    for x, _ in batches(it.steps):
+        it.optimizer.zero_grad()
+        (it.model(x)[:, None] - centres[None]).pow(2).sum(-1).min(1).values.mean().backward()
+        it.optimizer.step()
+
+
+def sampled_dropout(it):
+    def sample(it, step):
+        if step % 10 == 9:
+            it.model.eval()
+            it.model[2].train()
+            with torch.no_grad():
+                it.model(data()[0])
+            it.model.train()
+    plain(it, after=sample)
+
+
+def statistics_collected(it):
+    plain(it)
+    torch.optim.swa_utils.update_bn(batches(5), it.model)
+
+
+def rare_label(it):
+    for step, (x, _) in enumerate(batches(it.steps)):
+        it.optimizer.zero_grad()
+        F.cross_entropy(it.model(x), (torch.arange(16) == step % 40).long()).backward()
+        it.optimizer.step()
+
+
+def whole_set(it):
+    for _ in range(it.steps):
+        for x, y in DataLoader(TensorDataset(*data(size=200)), batch_size=200):
+            it.optimizer.zero_grad()
+            F.cross_entropy(it.model(x), y).backward()
+            it.optimizer.step()
+
+
+class Checkpointed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = classifier()
+
+    def forward(self, x):
+        return torch.utils.checkpoint.checkpoint(self.body, x, use_reentrant=False)
+
+
+def batch_norm():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
+
+
+def in_halves(it):
+    for x, y in batches(it.steps):
+        it.optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = F.cross_entropy(it.model(x), y)
+        torch.autograd.backward(loss)
+        it.optimizer.step()
+
+
 def own_loop(it):
     train(it.model, list(tokens()), language_model_loss, steps=30, warmup=10, progress=False, validate_every=10,
           validate=lambda: float(language_model_loss(it.model, next(tokens(1, seed=1)))))
@@ -589,6 +719,16 @@ HEALTHY = {
     "warm-up and cosine in sequence": (scheduled, {"scheduler": lambda o: lr_scheduler.SequentialLR(
         o, [lr_scheduler.LinearLR(o, 0.01, total_iters=5), lr_scheduler.CosineAnnealingLR(o, 25)], [5])}),
     "half precision": (scaled, {"scheduler": lambda o: lr_scheduler.CosineAnnealingLR(o, 40)}),
+    "a discriminator": (discriminator, {}),
+    "a stopped branch": (stopped_branch, {}),
+    "prototypes": (prototypes, {}),
+    "dropout sampled on purpose": (sampled_dropout, {}),
+    "statistics collected": (statistics_collected, {"model": batch_norm}),
+    "a rare label": (rare_label, {}),
+    "the whole set at once": (whole_set, {}),
+    "checkpointed": (plain, {"model": Checkpointed}),
+    "bfloat16": (in_halves, {}),
+    "one step": (plain, {"steps": 1}),
     "overfit one batch": (overfitted, {}),
     "learning rate 1e-6": (plain, {"optimizer": rate(1e-6, torch.optim.AdamW)}),
     "several groups, strong decay": (plain, {"optimizer": groups}),
@@ -608,7 +748,7 @@ HEALTHY = {
 
 
 @pytest.mark.filterwarnings("ignore:Detected call of")
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", HEALTHY)
 def test_no_alarm(name, seed, monkeypatch):
     manual_seed = torch.manual_seed

@@ -17,7 +17,6 @@ Beside it stand the numbers of each step of the optimiser, and what the losses w
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -27,77 +26,12 @@ from torch.overrides import TorchFunctionMode
 from course_lib.diagnostics import monitor_loop
 from course_lib.diagnostics.findings import Report
 from course_lib.diagnostics.monitor_loss import LOSSES, LossWatch
+from course_lib.diagnostics.monitor_record import (Pass, Step, Tally, Trouble, fingerprint, has_two_modes, is_live,
+                                                   norm, sums_of, tensors_in)
 
 BACKWARDS = (torch.Tensor.backward, torch.autograd.backward)
 DROPOUTS = (F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout)
 DIFFERENCES = ("sub", "__sub__", "rsub", "__rsub__")
-KEPT = 2048    # numbers of a batch that its fingerprint is made of
-
-
-@dataclass
-class Step:
-    """A step of the optimiser. Lists have an entry a parameter, in the order of `Watch.names`.
-
-    loss: mean over the backward passes since the last step; nan where none was seen. rates: learning rate of each
-    group. gradients: norms as the optimiser got them, None without a gradient. raw: norm of all as the last
-    backward pass gave them, before clipping. updates, weights: norms of the change, and of what was changed; empty
-    where they were not measured. stale: norm of what stood in `.grad` from before the last step, in terms of the
-    norm that came new. wiped: gradients that were cleared before any step had used them. empty: no parameter had
-    a gradient other than 0. backwards: passes since the last step.
-    """
-    number: int
-    loss: float
-    rates: list[float]
-    gradients: list[float | None]
-    raw: float
-    updates: list[float]
-    weights: list[float]
-    stale: float
-    wiped: int
-    empty: bool
-    backwards: int
-
-    @property
-    def gradient_norm(self) -> float:
-        """Of all parameters together."""
-        return math.sqrt(sum(x * x for x in self.gradients if x is not None))
-
-
-@dataclass
-class Pass:
-    """A forward pass. recording: of gradients. live: some layer that knows two modes was in training mode; None if the
-    model has none. data: fingerprint of its input; same_memory: the tensors of the pass before."""
-    training: bool
-    recording: bool
-    marked: bool
-    live: bool | None
-    data: int
-    rows: int
-    same_memory: bool
-    input_gradient: bool
-    trained: bool = False
-
-
-@dataclass
-class Trouble:
-    """The first number that is not finite. module: whose output it was, None for a gradient or an update."""
-    step: int
-    module: str | None
-    loss: float
-    gradient: float
-    input: bool
-    weights: list[str]
-
-
-@dataclass
-class _Tally:
-    """Of the gradients since the last step."""
-    stale: float = 0.0
-    fresh: float = 0.0
-    wiped: int = 0
-    backwards: int = 0
-    accumulated: bool = False
-    values: list[float] = field(default_factory=list)
 
 
 class _Calls(TorchFunctionMode):
@@ -163,11 +97,12 @@ class Watch:
         self.active, self._undo, self._marked, self._depth, self._live = False, None, False, 0, None
         self._in_backward, self._inputs, self._evaluation, self._outputs = False, [], [], []
         self._gradients: list[float | None] = []
-        self._hooked, self._used, self._tally, self._copies = set(), set(), _Tally(), None
+        self._hooked, self._used, self._tally, self._copies = set(), set(), Tally(), None
+        self._last = None
         self._arriving, self._arrived, self._round, self._raw = {}, {}, set(), {}
         self.left_over = 0
         self.rows_alive = [None] * len(named)
-        self._moody = [module for module in model.modules() if _has_two_modes(module)]
+        self._moody = [module for module in model.modules() if has_two_modes(module)]
 
     # Going in and out
 
@@ -189,7 +124,7 @@ class Watch:
             if self.scheduler is not None:
                 self._watch_scheduler(undo)
             self._watch_loss(undo)
-            self.before = [_print_of(p) for p in self.parameters]
+            self.before = [sums_of(p) for p in self.parameters]
             undo.enter_context(_Calls(self))
             self.active = True
             self._undo = undo.pop_all()
@@ -206,7 +141,7 @@ class Watch:
             self.left_over = self._tally.backwards
         finally:
             self._undo.close()
-            self._inputs, self._outputs, self._copies = [], [], None
+            self._inputs, self._outputs, self._copies, self._last = [], [], None, None
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -223,7 +158,7 @@ class Watch:
 
     def moved(self, i: int) -> bool:
         """Whether parameter i has changed since the watch began, by whomever."""
-        return _print_of(self.parameters[i]) != self.before[i]
+        return sums_of(self.parameters[i]) != self.before[i]
 
     def _hook_parameters(self) -> None:
         for i, parameter in enumerate(self.parameters):    # called again: one may be unfrozen in the loop
@@ -269,24 +204,24 @@ class Watch:
         if self._depth > 1 or self._in_backward:    # a checkpoint is computed again in the backward pass
             return
         self._hook_parameters()
-        tensors = list(_tensors((args, kwargs)))
+        tensors = list(tensors_in((args, kwargs)))
         recording = torch.is_grad_enabled() and not self._marked
         if recording:
             self._end_evaluation()
             self._look_for_trouble()
             self._outputs = []
-        data = hash(tuple(_fingerprint(t) for t in tensors[:3]))
+        data = hash(tuple(fingerprint(t) for t in tensors[:3]))
         same = len(tensors) == len(self._inputs) and bool(tensors) and all(
             a.data_ptr() == b.data_ptr() and a.shape == b.shape for a, b in zip(tensors, self._inputs))
         self._inputs = tensors    # kept, so that their memory is not given to the next batch
-        self._live = any(m.training for m in self._moody) if self._moody else None
+        self._live = any(map(is_live, self._moody)) if self._moody else None
         self.passes.append(Pass(self.model.training, recording, self._marked, self._live, data,
                                 len(tensors[0]) if tensors and tensors[0].dim() else 0, same,
                                 any(t.requires_grad for t in tensors)))
         self.events += "F" if recording else "E"
-        self.losses.inputs = list(_tensors((args, {name: x for name, x in kwargs.items() if "label" not in name})))
+        self.losses.inputs = list(tensors_in((args, {name: x for name, x in kwargs.items() if "label" not in name})))
         if recording and tensors and tensors[0].dim():
-            rows = {_fingerprint(row) for row in tensors[0]}
+            rows = {fingerprint(row) for row in tensors[0]}
             self.examples += len(tensors[0])
             self.rows |= rows
 
@@ -297,19 +232,27 @@ class Watch:
         if self._in_backward or not self.passes:
             return
         if self.passes[-1].recording:
-            for tensor in list(_tensors(output))[:2]:
-                if tensor.is_floating_point() and tensor.numel():
-                    self._outputs.append((self.modules[id(module)], tensor.detach().abs().amax()))
+            for tensor in list(tensors_in(output))[:2]:
+                if tensor.is_floating_point() and tensor is not self._last:    # a parent often returns its child's
+                    self._last = tensor
+                    self._outputs.append((self.modules[id(module)], tensor.detach().sum(dtype=torch.float32)))
         if not self._depth:
-            self.passes[-1].live = self._live
+            one = self.passes[-1]
+            one.live = self._live
+            for tensor in tensors_in(output):
+                if one.recording and tensor.requires_grad:
+                    one.hooked = True
+                    tensor.register_hook(lambda gradient, one=one: setattr(one, "trained", True))
             if self.passes[-1].recording and id(module) == id(self.model):
-                self.losses.outputs(list(_tensors(output)), self.model, args, kwargs)
+                self.losses.outputs(list(tensors_in(output)), self.model, args, kwargs)
 
     # Losses
 
     def _loss(self, name: str, args, kwargs, result) -> None:
         self.losses.call(name, args, kwargs, result)
         self._value(result)
+        if self.passes and isinstance(result, Tensor) and result.requires_grad:
+            self.passes[-1].judged = True
 
     def _own_loss(self, args, loss) -> None:
         if self.active and isinstance(loss, Tensor):
@@ -328,7 +271,7 @@ class Watch:
     # Backward
 
     def _backward(self, func, args, kwargs):
-        losses = list(_tensors(args[:1]))
+        losses = list(tensors_in(args[:1]))
         if not any(loss.requires_grad for loss in losses):
             self.detached += 1
         if len(losses) == 1 and losses[0].numel() == 1:
@@ -347,13 +290,13 @@ class Watch:
     def _new_backward(self) -> None:
         self.events += "B"
         self._tally.backwards += 1
-        if self.passes and self.passes[-1].recording:
+        if self.passes and self.passes[-1].recording and not self.passes[-1].hooked:
             self.passes[-1].trained = True
 
     def _gradient_arrives(self, i: int, gradient: Tensor) -> None:
         if self.active:
             before = self.parameters[i].grad
-            self._arriving[i] = (None if before is None else _norm(before), _norm(gradient),
+            self._arriving[i] = (None if before is None else norm(before), norm(gradient),
                                  bool(self.passes and self.passes[-1].input_gradient))
 
     def _gradient_arrived(self, i: int) -> None:
@@ -414,7 +357,9 @@ class Watch:
         return args, kwargs | {"closure": counted}
 
     def _read_gradients(self) -> None:
-        self._gradients = [None if p.grad is None else float(_norm(p.grad)) for p in self.parameters]
+        self._gradients = [None if p.grad is None else float(norm(p.grad)) for p in self.parameters]
+        if len(self.steps) > 10 and len(self.steps) % 10:
+            return
         for i, p in enumerate(self.parameters):
             if p.grad is not None and not p.grad.is_sparse and p.dim() > 1:
                 alive = p.grad.detach().flatten(1).ne(0).any(1)
@@ -435,10 +380,10 @@ class Watch:
         inside = {id(p) for group in optimizer.param_groups for p in group["params"]}
         updates, weights = [], []
         if self._copies is not None:
-            updates = [float(_norm(p.detach() - copy)) for p, copy in zip(self.parameters, self._copies)]
-            weights = [float(_norm(copy)) for copy in self._copies]
+            updates = [float(norm(p.detach() - copy)) for p, copy in zip(self.parameters, self._copies)]
+            weights = [float(norm(copy)) for copy in self._copies]
             self._copies = None
-        tally, self._tally = self._tally, _Tally()
+        tally, self._tally = self._tally, Tally()
         values = tally.values
         step = Step(
             len(self.steps), sum(values) / len(values) if values else math.nan,
@@ -466,9 +411,9 @@ class Watch:
         bad_loss = not math.isfinite(loss) if values else math.isnan(float(self._outputs[-1][1]))
         if not bad_loss and not (stepping and not math.isfinite(gradient)):
             return
-        sizes = [(name, float(size)) for name, size in self._outputs]
-        bad = next((name for name, size in sizes if math.isnan(size)), None)
-        bad = bad if bad is not None else next((name for name, size in sizes if math.isinf(size)), None)
+        sums = [(name, float(total)) for name, total in self._outputs]
+        bad = next((name for name, total in sums if math.isnan(total)), None)
+        bad = bad if bad is not None else next((name for name, total in sums if math.isinf(total)), None)
         weights = self._copies or self.parameters    # as they were in that pass
         self.trouble = Trouble(
             len(self.steps), bad, loss, gradient,
@@ -491,46 +436,3 @@ def watch(model: nn.Module, optimizer: torch.optim.Optimizer, scheduler=None, lo
     compiled models, and for one optimiser at a time. Raises TypeError and ValueError, saying what to give instead.
     """
     return Watch(model, optimizer, scheduler, loss_fn, every=every)
-
-
-def _has_two_modes(module: nn.Module) -> bool:
-    """Behaves differently in training and evaluation: dropout, or statistics of the batch."""
-    if isinstance(module, nn.modules.dropout._DropoutNd):
-        return module.p > 0
-    if isinstance(module, nn.modules.batchnorm._NormBase):
-        return bool(module.track_running_stats)
-    rates = (getattr(module, name, None) for name in ("dropout", "drop_prob"))
-    return any(isinstance(rate, float) and rate > 0 for rate in rates) and not isinstance(module, nn.ModuleList)
-
-
-def _tensors(tree) -> Iterator[Tensor]:
-    """Those in tuples, lists, dicts and outputs of transformers, in their order."""
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, dict):
-        for value in tree.values():
-            yield from _tensors(value)
-    elif isinstance(tree, (tuple, list)):
-        for value in tree:
-            yield from _tensors(value)
-    elif hasattr(tree, "__dataclass_fields__"):
-        for name in tree.__dataclass_fields__:
-            yield from _tensors(getattr(tree, name, None))
-
-
-def _norm(tensor: Tensor) -> Tensor:
-    tensor = tensor.detach()
-    tensor = tensor.coalesce().values() if tensor.is_sparse else tensor
-    return torch.linalg.vector_norm(tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor)
-
-
-def _fingerprint(tensor: Tensor) -> int:
-    flat = tensor.detach().reshape(-1)
-    flat = flat[::max(1, len(flat) // KEPT)]
-    return hash((tuple(tensor.shape), flat.to("cpu", torch.float64).numpy().tobytes()))
-
-
-def _print_of(tensor: Tensor) -> tuple[float, float]:
-    """Two sums that tell whether a tensor was changed by anybody."""
-    values = tensor.detach().double()
-    return float(values.sum()), float(values.abs().sum())

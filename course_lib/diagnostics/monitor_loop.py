@@ -207,7 +207,7 @@ def rates(seen) -> Iterator[Finding]:
 
 def divergence(seen) -> Iterator[Finding]:
     steps = [step for step in seen.steps if step.updates]
-    if len(steps) < 5:
+    if len(steps) < 5 or huge_from_the_start(seen):
         return
     whole = [whole_ratio(seen, step) for step in steps]
     losses = [step.loss for step in seen.steps if not math.isnan(step.loss)]
@@ -244,7 +244,7 @@ def not_finite(seen) -> Iterator[Finding]:
     before = [step for step in seen.steps[:bad.step + 1] if step.updates and all(map(math.isfinite, step.updates))]
     ratio = max((whole_ratio(seen, step) for step in before[-10:]), default=0.0)
     norms = [step.gradient_norm for step in before]
-    if ratio > 0.1:
+    if ratio > 0.1 and not huge_from_the_start(seen):
         yield Finding("finite", "learning-rate-too-high", f"{text}; just before, a step changed the weights by {ratio:.2g} of "
                       "their size", "a learning rate ten times lower, or clip_grad_norm_", 0.85, ("gradients-exploding",))
     else:
@@ -272,12 +272,26 @@ def depth(seen) -> Iterator[Finding]:
             yield Finding("depth", "gradients-vanishing", f"the gradient of {least} is {sizes[least]:.1g} a weight, that of "
                           f"{largest} {sizes[largest]:.1g}; as small: {share(dust)}", "saturated activations, a deep stack without "
                           "residuals or norms, an initialisation that is too small", 0.75)
-    weight = math.sqrt(sum(w * w for w in steps[0].weights)) if steps[0].weights else 0
-    raw = median(step.raw for step in steps)
-    loss = abs(median(step.loss for step in steps))
-    if weight and math.inf > raw > 1e3 * weight and not loss > 1e3:
-        yield Finding("depth", "gradients-exploding", f"the norm of the gradient is {raw:.2g}, of the weights {weight:.2g}",
-                      "initialisation, recurrence over many steps, a norm that is missing; clip_grad_norm_ helps", 0.6)
+    if huge := huge_from_the_start(seen):
+        yield Finding("depth", "gradients-exploding", f"before any update the norm of the gradient is {huge[0]:.2g}, that of the "
+                      f"weights {huge[1]:.2g}", "initialisation, recurrence over many steps, a norm that is missing; "
+                      "clip_grad_norm_ helps", 0.85, ("activation-scale", "loss-scale"))
+
+
+def huge_from_the_start(seen) -> tuple[float, float] | None:
+    """Norms of gradient and weights at the first step, where the one is far beyond the other.
+
+    A large loss gives a large gradient: where targets are large, or where it is a sum. But no cross-entropy is large
+    for that reason.
+    """
+    if not seen.steps or not seen.steps[0].weights:
+        return None
+    first = seen.steps[0]
+    weight = math.sqrt(sum(w * w for w in first.weights))
+    averaged = seen.losses.kinds == {"cross_entropy"} and all(how == "mean" for how, *_ in seen.losses.scales)
+    if weight and math.inf > first.raw > 1e3 * weight and (averaged or not first.loss > 1e3):
+        return first.raw, weight
+    return None
 
 
 # Parameters
@@ -291,6 +305,12 @@ def untrained(seen) -> Iterator[Finding]:
     if outside_ and not any(id(p) in own for p in outside_):
         yield Finding("optimiser", "parameter-not-in-optimizer", "none of the optimiser's parameters is one of the model's",
                       "make the optimiser after the model is finished: after it is loaded, replaced or wrapped", 0.97)
+        return
+    new = [name for name, p in seen.model.named_parameters() if id(p) not in own and p.requires_grad and id(p) not in
+           {id(q) for q in outside_}]
+    if new:
+        yield Finding("optimiser", "parameter-not-in-optimizer", f"the model has new parameters, of which the optimiser knows "
+                      f"nothing: {share(new)}", "make the optimiser after the last layer was added or replaced", 0.9)
         return
     still = {i for i, p in enumerate(seen.parameters) if p.requires_grad and i not in held and not seen.moved(i)}
     forgotten = [seen.names[i] for i in sorted(still & seen.reached)]
@@ -331,6 +351,12 @@ def modes(seen) -> Iterator[Finding]:
     if len(still_) >= max(2, 0.2 * len(trained)) and not frozen:
         yield Finding("modes", "mode-wrong", f"{len(still_)} of {len(trained)} training passes ran in evaluation mode: dropout is off, "
                       "batch statistics are not updated", "model.train() before training, and again after each evaluation", 0.9)
+        return
+    # Neither eval() nor no_grad: a loss was computed and no backward pass came.
+    idle = [one for one in seen.passes if one.recording and one.judged and not one.trained and one.live and one.training]
+    if trained and len(idle) >= max(2, 0.05 * len(trained)):
+        yield Finding("modes", "mode-wrong", f"{len(idle)} losses were computed in training mode and led to no backward pass, "
+                      "as evaluation does", "model.eval() and torch.no_grad() before evaluating, model.train() after", 0.7)
         return
     evaluated = [one for one in seen.passes if not one.recording and one.live is not None]
     noisy = [one for one in evaluated if one.live and one.training]
