@@ -38,7 +38,7 @@ CONSEQUENCES = {
     "parameter-unused": {"capacity", "dead-units"},
     "symmetric-init": {"capacity", "dead-units", "activation-scale", "gradients-vanishing", "wrong-dimension", "parameter-shared",
                        "input-ignored"},
-    "dead-units": {"capacity", "gradients-vanishing", "activation-scale", "input-ignored"},
+    "dead-units": {"capacity", "gradients-vanishing", "activation-scale", "input-ignored", "parameter-unused"},
     "activation-scale": {"capacity", "dead-units", "gradients-vanishing", "gradients-exploding", "input-ignored"},
     "input-scale": {"activation-scale", "dead-units", "gradients-exploding", "gradients-vanishing", "capacity", "input-ignored"},
     "input-corrupted": {"capacity", "input-ignored"},
@@ -52,7 +52,7 @@ CONSEQUENCES = {
     "probabilities-for-logits": {"capacity", "dead-units", "gradients-vanishing", "input-ignored", "activation-scale", "loss-scale"},
     "loss-broadcast": {"capacity", "input-ignored", "loss-scale", "labels-misaligned", "dead-units"},
     "labels-misaligned": {"capacity", "position-mixing"},
-    "input-ignored": {"capacity", "parameter-unused", "dead-units"},
+    "input-ignored": {"capacity", "parameter-unused"},
     "gradients-vanishing": {"capacity", "input-ignored", "dead-units"},
     "label-out-of-range": {"capacity", "input-ignored"},
 }
@@ -121,7 +121,7 @@ def diagnose(model: nn.Module, batch: tuple, loss_fn: Callable, *, forward: Call
 
 
 _SETTLED = {"loss-detached", "loss-broadcast", "symmetric-init", "probabilities-for-logits", "nondeterministic-eval", "layer-not-registered",
-            "parameter-frozen"}
+            "parameter-frozen", "dead-units"}
 
 
 def _validate(model, batch, loss_fn, task, names) -> None:
@@ -222,9 +222,12 @@ def _guess(probe: Probe, out: Tensor) -> None:
 
 
 def _fold(findings: list[Finding]) -> list[Finding]:
-    """Leave out what follows from a surer finding: one root problem, one finding."""
-    kept: list[Finding] = []
-    for finding in sorted((f for f in findings if f.confidence >= THRESHOLD), key=lambda finding: -finding.confidence):
-        if not any(finding.cause in CONSEQUENCES.get(other.cause, ()) for other in kept):
-            kept.append(finding)
-    return kept
+    """Leave out what follows from another finding: one root problem, one finding."""
+    def explains(cause: Finding, other: Finding) -> bool:
+        if other.cause not in CONSEQUENCES.get(cause.cause, ()):
+            return False
+        both = cause.cause in CONSEQUENCES.get(other.cause, ())    # each could explain the other: the surer does
+        return cause.confidence > other.confidence if both else cause.confidence >= 0.5
+
+    findings = [finding for finding in findings if finding.confidence >= THRESHOLD]
+    return [finding for finding in findings if not any(explains(other, finding) for other in findings)]

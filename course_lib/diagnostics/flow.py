@@ -87,6 +87,11 @@ class Flow(TorchFunctionMode):
             self._join(func, args, kwargs, out)
         elif name in ("softmax", "_softmax"):
             self.weights[id(out)] = (out,)
+        elif name == "embedding":
+            self._linear(None, out)
+        elif name == "normalize":
+            self._check_normalised(first, kwargs.get("dim", args[2] if len(args) > 2 else 1))
+            self._pass_on(args, out)
         elif name == "linear" or name == "addmm" or name in ("matmul", "__matmul__", "mm") and self._is_weight(args[1]):
             self._linear(args[1] if name == "addmm" else first, out)
         elif name in ("matmul", "__matmul__", "bmm"):
@@ -163,6 +168,16 @@ class Flow(TorchFunctionMode):
         width = out.shape[-1]
         codes = torch.arange(out.numel()).reshape(out.shape)
         self._set(out, codes // width, codes % width, "linear")
+
+    def _check_normalised(self, value, axis: int) -> None:
+        """A vector that is brought to length 1 is one row's, not one feature of many rows. (Over the last dimension the latter
+        is done on purpose: attention between channels.)"""
+        if id(value) not in self.labels or value.dim() < 3 or axis % value.dim() == value.dim() - 1:
+            return
+        _, rows, features, _ = self.labels[id(value)]
+        if _changes(rows, axis) and not _changes(features, axis):
+            self.wrong_sums.append((self.where, f"F.normalize over dimension {axis % value.dim()} of {list(value.shape)} divides "
+                                    "by a norm over positions; the features are another dimension"))
 
     def _check_operand(self, operand, part: str, contracted: tuple, positions: int | None) -> None:
         """Vectors that are compared or averaged come from one row; along the positions no feature changes."""
@@ -270,6 +285,10 @@ class Flow(TorchFunctionMode):
                 shares.append((float(flat.all(0).float().mean()), units.shape[1]))
         if shares:
             self.dead.append((self.where, *max(shares)))
+
+
+def _changes(label: Tensor, axis: int) -> bool:
+    return bool((label != label.narrow(axis, 0, 1)).any())
 
 
 def _mixes(rows: Tensor, features: Tensor, axis: int) -> bool:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from course_lib.diagnostics.findings import Finding
 from course_lib.diagnostics.flow import Flow
-from course_lib.diagnostics.probe import Probe, is_mask
+from course_lib.diagnostics.probe import Probe
 
 
 def data(probe: Probe) -> list[Finding]:
@@ -16,7 +16,7 @@ def data(probe: Probe) -> list[Finding]:
         if not isinstance(value, Tensor) or value.numel() == 0:
             continue
         what = "the targets" if name == "targets" else f"input {name!r}"
-        if value.is_floating_point() and not is_mask(name, value):
+        if value.is_floating_point() and name not in probe.masks:
             broken = int((~torch.isfinite(value)).sum())
             if broken:
                 return [Finding("data", "input-scale", f"{what}: {broken} of {value.numel()} numbers are NaN or infinite",
@@ -108,7 +108,7 @@ def padding_mask_of(probe: Probe, name=None) -> Tensor | None:
         return None
     decoder = any(word in str(name).lower() for word in ("decoder", "tgt", "target", "trg"))
     for key, value in probe.tensors.items():
-        if not is_mask(key, value) or value.dim() != 2 or "memory" in str(key):
+        if key not in probe.masks or value.dim() != 2 or "memory" in str(key):
             continue
         if shape is None or decoder != any(word in str(key).lower() for word in ("decoder", "tgt", "target", "trg")):
             continue
@@ -244,8 +244,9 @@ def _constant(probe: Probe, rows: Tensor, look: str) -> list[Finding]:
 def gradients(probe: Probe, steps: int = 2) -> list[Finding]:
     """The first gradients, and those after two small steps (so that zero-initialised layers have moved).
 
-    symmetric-init: rows of a matrix that are equal and whose gradients are equal stay equal for ever. Not meant:
-    zero-initialised heads and adapters, whose gradients differ, and the rows of classes.
+    symmetric-init: rows of a matrix that are equal and whose gradients are equal stay equal for ever; and no sound
+    initialisation makes all rows of a layer equal and not 0. Not meant: zero-initialised heads and adapters, whose gradients
+    differ, and the rows of classes.
     gradients-exploding, gradients-vanishing: not finite, or of numerical dust in most matrices.
     dead-units: a whole matrix with a gradient of exactly 0.
     """
@@ -258,23 +259,39 @@ def gradients(probe: Probe, steps: int = 2) -> list[Finding]:
     parameters = dict(probe.trainable)
     saved = {name: p.detach().clone() for name, p in parameters.items()}
     try:
-        equal = _equal_rows(probe, parameters, reached)
-        grads = reached
+        constant, grads = _constant_rows(probe), reached
         for _ in range(steps):
             for name, grad in grads.items():
                 p = parameters[name]
                 p.data.sub_(grad * (1e-2 * float(p.detach().abs().mean() + 1e-2) / (float(grad.abs().max()) + 1e-30)))
             grads = {name: grad for name, grad in probe.gradients().items() if name in reached and grad is not None}
-        equal = {name: count for name, count in equal.items() if name in _equal_rows(probe, parameters, grads)}
+        equal = _equal_rows(probe, parameters, grads)
     finally:
         for name, p in parameters.items():
             p.data.copy_(saved[name])
+    if constant:
+        return [Finding("symmetry", "symmetric-init", f"all rows are equal, so that all units weigh their inputs alike, in {len(constant)} "
+                        f"matrices: {', '.join(constant[:3])}", "initialise with random numbers (nn.init.xavier_uniform_, normal_), "
+                        "not with one constant", 0.93)]
     if equal:
         count = sum(equal.values())
         return [Finding("symmetry", "symmetric-init", f"in {len(equal)} matrices units start equal and get equal gradients: {count} rows, "
                         f"in {', '.join(list(equal)[:3])}", "initialise with random numbers (nn.init.xavier_uniform_, "
                         "normal_), not with one constant", 0.95)]
     return _dust(probe, grads)
+
+
+def _constant_rows(probe: Probe) -> list[str]:
+    """Weights of linear, convolutional and recurrent layers whose rows are all equal, and not 0."""
+    found = []
+    for name, module in probe.model.named_modules():
+        if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase)):
+            for key, p in module.named_parameters(recurse=False):
+                p = p.detach()
+                if p.dim() > 1 and p.shape[0] >= 4 and p.shape[0] != probe.outputs and p.shape[1:].numel() > 1 \
+                        and getattr(module, "groups", 1) == 1 and bool((p == p[:1]).all()) and bool(p.any()):
+                    found.append(f"{name}.{key}" if name else key)
+    return found
 
 
 def _equal_rows(probe: Probe, parameters: dict, grads: dict) -> dict[str, int]:
@@ -318,9 +335,9 @@ def _dust(probe: Probe, grads: dict) -> list[Finding]:
                         f"largest one, {dust[0]} {matrices[dust[0]]:.1g} against {largest:.1g}", "saturating activations, many layers "
                         "without residual connections or norms, a tiny initialisation", 0.75, ("activation-scale",))]
     if zero:
-        return [Finding("gradients", "dead-units", f"{len(zero)} of {len(matrices)} matrices get a gradient of exactly 0: "
-                        f"{', '.join(zero[:3])}", "units at their flat end, or a result that is multiplied by 0", 0.5,
-                        ("parameter-unused",))]
+        return [Finding("gradients", "parameter-unused", f"{len(zero)} of {len(matrices)} matrices get a gradient of exactly 0: "
+                        f"{', '.join(zero[:3])}", "a result that is multiplied by 0, or units at their flat end", 0.5,
+                        ("dead-units",))]
     return []
 
 

@@ -48,7 +48,7 @@ def layout(probe: Probe) -> list[Finding]:
     if flow.wrong_sums:
         where, seen = flow.wrong_sums[0]
         return [Finding("layout", "wrong-dimension", f"in {where}: {seen}", "the dim of the softmax: the source positions "
-                        "are the last dimension of [batch, heads, target, source]", 0.95, ("position-mixing",))]
+                        "are the last dimension of [batch, heads, target, source]", 0.97, ("position-mixing",))]
     if flow.mixed:
         where, seen = flow.mixed[0]
         return [Finding("layout", "position-mixing", f"in {where}: {seen}", "view or reshape beside a transpose: split heads by "
@@ -186,7 +186,7 @@ def inputs_used(probe: Probe) -> list[Finding]:
             words = "the model's only input" if len(probe.contents) == 1 else f"input {', '.join(map(repr, outputs))}"
             return [Finding("inputs used", "input-ignored", f"replacing {words} by other contents does not change the output",
                             "the forward pass: cross-attention left out or given the wrong memory, an argument that is "
-                            "never used, an embedding that is not added", 0.93)]
+                            "never used, an embedding that is not added", 0.96)]
         return _positions_used(probe, before)
 
 

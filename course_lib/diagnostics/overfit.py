@@ -39,7 +39,8 @@ def overfit_batch(probe: Probe, steps: int = 200, seconds: float = 40.0, goal: f
     """Train on the batch by Adam, without dropout or weight decay, until the loss is `goal` above the floor.
 
     Dropout is off as the model is in evaluation mode; BatchNorm layers are in training mode, as in training. Several
-    learning rates are tried, for one that is too high or too low is no bug. Parameters are put back.
+    learning rates are tried, for one that is too high or too low is no bug; if none suffices, the best runs longer.
+    Parameters are put back.
     """
     parameters = [p for _, p in probe.trainable]
     if not parameters or not probe.loss().requires_grad:
@@ -52,8 +53,11 @@ def overfit_batch(probe: Probe, steps: int = 200, seconds: float = 40.0, goal: f
     try:
         for norm in norms if probe.size > 1 else ():
             norm.train()
-        for rate in RATES[1:2] if large else RATES:
-            run = _train(probe, parameters, rate, steps, seconds - (time.monotonic() - started), goal, best.floor)
+        rates = [(rate, steps) for rate in (RATES[1:2] if large else RATES)]
+        for rate, count in rates + ([] if large else [(None, 4 * steps)]):    # at last, longer, at the best of the rates
+            run = _train(probe, parameters, rate or best.rate, count, seconds - (time.monotonic() - started), goal, best.floor)
+            if rate is None and not run.finished:
+                break
             if not best.losses or run.lowest < best.lowest or not math.isfinite(best.lowest):
                 best = run
             for p, old in zip(parameters, saved):
@@ -173,7 +177,8 @@ def overfit(probe: Probe, steps: int = 200, seconds: float = 40.0) -> list[Findi
     marginal, seen = _marginal(probe), f"the loss on {probe.size} examples stops at {run.lowest:.4g}"
     classes = class_count(probe, probe.run())
     plateau = math.log(math.e + classes - 1) - 1 if classes else None
-    if plateau and classes > 2 and abs(run.lowest - plateau) < 0.02 * plateau and not falling:
+    if plateau and classes > 2 and (abs(run.lowest - plateau) < 0.02 * plateau and not falling
+                                    or run.floor is not None and abs(run.floor - plateau) < 1e-3 * plateau):
         return [Finding("overfit", "probabilities-for-logits", f"{seen}, and log(e + C - 1) - 1 = {plateau:.4g}",
                         "a softmax before the cross-entropy, in the model or in the loss", 0.9)]
     if gap < 0.3 * max(start, (marginal or 0.0) - base) or gap < 0.05 or falling:

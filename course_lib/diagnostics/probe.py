@@ -25,6 +25,8 @@ class Probe:
         self.inputs, self.targets = batch
         self.forward, self.output, self.task, self.causal = forward, output, task, causal
         self.padding_mask, self.notes = padding_mask, []
+        tensors = self.tensors
+        self.masks = {name for name, value in tensors.items() if is_mask(name, value) or _marks_padding(value, tensors)}
         self.seed = 0
         # What checks learn for later ones: the input whose next tokens are the labels; whether attention was seen;
         # the number of outputs (classes).
@@ -58,8 +60,8 @@ class Probe:
         """Inputs that say something: tokens and numbers of each example; no masks, labels or lengths."""
         batched = {name: value for name, value in self.tensors.items() if self.batched(name) and not _is_label(name)}
         found = {name: value for name, value in batched.items()
-                 if not is_mask(name, value) and (value.dim() > 1 or value.is_floating_point())}
-        return found or {name: value for name, value in batched.items() if not is_mask(name, value)}
+                 if name not in self.masks and (value.dim() > 1 or value.is_floating_point())}
+        return found or {name: value for name, value in batched.items() if name not in self.masks}
 
     @property
     def tokens(self) -> dict[object, Tensor]:
@@ -77,7 +79,7 @@ class Probe:
         return named[0] if named else list(tokens)[1] if len(tokens) > 1 and not isinstance(self.inputs, dict) else None
 
     def _find_axes(self, batch_dim) -> None:
-        tensors = [value for name, value in self.tensors.items() if value.dim() and not is_mask(name, value)]
+        tensors = [value for name, value in self.tensors.items() if value.dim() and name not in self.masks]
         if not tensors:
             raise ValueError("the inputs hold no tensor: batch is (inputs, targets), with inputs a tensor, a tuple of "
                              "tensors for model(*inputs), or a dict for model(**inputs); else give forward=")
@@ -303,6 +305,15 @@ def is_mask(name, value: Tensor) -> bool:
         return True
     return value.is_floating_point() and value.numel() > 1 and bool(((value == 0) | (value == -torch.inf)).all()) \
         and bool((value != 0).any())
+
+
+def _marks_padding(value: Tensor, tensors: dict) -> bool:
+    """Whether an input of zeros and ones has, beside it, tokens of the same shape that are all one id at its zeros: then it
+    is a padding mask, and not an input of segments or bits."""
+    if value.dim() != 2 or not bool(((value == 0) | (value == 1)).all()):
+        return False
+    return any(ids is not value and ids.shape == value.shape and not ids.is_floating_point() and int(ids.max()) > 1
+               and bool((value == 1).any()) and len(ids[value == 0].unique()) <= 1 for ids in tensors.values())
 
 
 def seed_all(seed: int) -> None:
