@@ -1,5 +1,6 @@
 """Exercise sets: the format, student notebooks, assignments, scaffold, leaks; and every set held to it."""
 
+import copy
 import html
 import json
 import re
@@ -592,6 +593,33 @@ def test_wrong_answers_get_their_diagnosis(real):
             judge(real, answer.question, answer.source)
             pytest.fail(f"{answer.name} is not caught")
         assert answer.diagnosis in str(caught.value), answer.name
+
+
+# Observations of what must not have happened, or whose value another one's test limits: alone, an odd one passes.
+ASIDE = re.compile(r"q\d+_borrowed|q2_later|q5_other|q10_asked")
+
+
+def test_no_check_passes_where_an_observation_is_missing(real):
+    """A loop over nothing asserts nothing: whoever empties a list in the sandbox must not get the points."""
+    student, trusted = {}, {}
+    for source in real.setup:
+        exec(source, student)
+        exec(source, trusted)
+    for question in real.questions.values():
+        if not question.exercise:
+            continue
+        exec(question.exercise, student)
+        exec(question.observe, student)
+        seen = {name: student[name] for name in question.observations}
+        every = [name for name in seen if not ASIDE.fullmatch(name)]
+        for empty in ([], {}, "", None):
+            forged = [{name: empty} for name in every if not (type(seen[name]) is type(empty) and seen[name] == empty)]
+            for changed in [*forged, dict.fromkeys(seen, empty)]:
+                try:
+                    exec(question.check, trusted | copy.deepcopy(seen) | changed)
+                except Exception:
+                    continue
+                pytest.fail(f"{question.id} passes with {changed}")
 
 
 def test_a_student_s_notebook_stops_at_the_first_question_and_helps(real):
