@@ -139,9 +139,9 @@ FORWARD = [
          fix="Split the width into heads first, then move the heads forward.",
          source=GITHUB + "huggingface/diffusers/issues/10303"),
     Case("classifier-softmax-over-queries", "text_classifier", "transformer encoder", "silent", "wrong-dimension",
-         also=("padding-leak",), step="model", effect="same",
+         also=("padding-leak",), step="model",
          bug=("weights = scores.softmax(dim=-1)", "weights = scores.softmax(dim=-2)"),
-         seen="Nothing: it learns about as well.",
+         seen="Nothing: it learns nearly as well.",
          fix="Each query's weights sum to 1: dim=-1.",
          source=GITHUB + "labmlai/annotated_deep_learning_paper_implementations/issues/146"),
     Case("convnet-log-softmax-over-the-batch", "image_classifier", "convolutional network", "obvious",
@@ -211,7 +211,7 @@ LOSS = [
          bug=("features, minutes, target = features[order], minutes[order], target[order]",
               "features, minutes = features[order], minutes[order]"),
          setting=(("features, target = prepare(weather, hires)",
-                   "features, target = prepare(weather, hires)\norder = torch.randperm(640, generator=generator)\n"
+                   "features, target = prepare(weather, hires)\norder = torch.randperm(len(target), generator=generator)\n"
                    "features, minutes, target = features[order], minutes[order], target[order]"),),
          seen="The training loss creeps down by learning by heart; on held-out data it is worse than the mean.",
          fix="Shuffle features and target by the same order.",

@@ -1,4 +1,4 @@
-"""The sealed half of the zoo: written before the doctor's checks, and not shown to whoever wrote them.
+"""The sealed half of the zoo: whoever wrote the doctor's checks has not seen it, nor its author the checks.
 
 Each case is one edit of a program; `case.diff()` shows it. Sources are public threads in which such a bug was
 reported. Built in chapter 4.
@@ -51,14 +51,15 @@ MODEL = [
          seen="Nothing, but for a parameter count that does not grow with the number of layers.",
          fix="Build a new block for each layer, with a list comprehension.",
          source=GITHUB + "acids-ircam/ddsp_pytorch/issues/37"),
-    Case("convnet-constant-hidden-layer", "image_classifier", "convolutional network", "silent", "symmetric-init",
-         step="model",
-         bug=("self.head = nn.Linear(32, classes)",
-              "self.head = nn.Linear(32, classes)\nnn.init.constant_(self.hidden.weight, 0.01)\n"
-              "nn.init.constant_(self.head.weight, 0.01)"),
-         setting=(("self.dropout = nn.Dropout(0.3)", "self.dropout = nn.Dropout(0.0)"),),
-         seen="The loss falls late and stops early: 32 hidden units that all say the same.",
-         fix="Leave the default initialisation, or draw the weights at random.",
+    Case("reviews-constant-recurrent-weights", "reviews", "GRU", "silent", "symmetric-init", step="model",
+         effect="same",
+         bug=("nn.init.uniform_(weight, -0.2, 0.2)", "nn.init.constant_(weight, 0.1)"),
+         setting=(("self.head = nn.Linear(2 * hidden, 2)",
+                   "self.head = nn.Linear(2 * hidden, 2)\n"
+                   "for weight in [*self.gru.parameters(), self.head.weight]:\n"
+                   "    nn.init.uniform_(weight, -0.2, 0.2)"),),
+         seen="It trains, more slowly: the sixteen hidden units of a direction are one.",
+         fix="Draw the weights at random.",
          source=GITHUB + "wagonhelm/NaNmnist/issues/2"),
     Case("regressor-negative-bias", "regressor", "MLP", "obvious", "dead-units", step="model",
          bug=("nn.init.zeros_(module.bias)", "nn.init.constant_(module.bias, -8.0)"),
@@ -196,7 +197,8 @@ LOSS = [
          seen="A loss and an accuracy that look better than they are; padding is easy.",
          fix="Label padding -100, which the loss ignores.",
          source=GITHUB + "01-ai/Yi/issues/110"),
-    Case("reviews-all-of-one-class", "reviews", "GRU", "obvious", "label-out-of-range", step="data",
+    Case("reviews-all-of-one-class", "reviews", "GRU", "silent", "label-out-of-range", step="data",
+         effect="too good",
          bug=("label = int(review[\"stars\"] > 3)", "label = int(review[\"stars\"] > 5)"),
          setting=(("examples = [(encode(review[\"text\"], vocabulary), review[\"label\"]) for review in reviews]",
                    "examples = []\nfor review in reviews:\n    label = int(review[\"stars\"] > 3)\n"
@@ -342,8 +344,8 @@ DATA = [
     Case("regressor-target-among-the-features", "regressor", "MLP", "silent", "label-leak", step="data",
          effect="too good",
          bug=("weather = table[:, :4]", "weather = table"),
-         setting=(("weather, minutes, hires = data.bicycle_hires(640, generator)",
-                   "weather, minutes, hires = data.bicycle_hires(640, generator)\n"
+         setting=(("weather, minutes, hires = data.bicycle_hires(480, generator)",
+                   "weather, minutes, hires = data.bicycle_hires(480, generator)\n"
                    "table = torch.cat([weather, hires[:, None]], dim=1)    # as it is stored\nweather = table[:, :4]"),
                   ("model = Regressor()", "model = Regressor(features=features.size(1))")),
          seen="Almost all of the variance explained, from the first epoch.",

@@ -68,7 +68,7 @@ def evaluate(setup):
 
 def build(seed):
     generator = torch.Generator().manual_seed(seed)
-    weather, minutes, hires = data.bicycle_hires(640, generator)
+    weather, minutes, hires = data.bicycle_hires(480, generator)
     features, target = prepare(weather, hires)
     loader = DataLoader(TensorDataset(features[160:], minutes[160:], target[160:]), batch_size=16, shuffle=True,
                         drop_last=True, generator=generator)
