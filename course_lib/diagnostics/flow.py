@@ -89,6 +89,12 @@ class Flow(TorchFunctionMode):
             self.weights[id(out)] = (out,)
         elif name == "embedding":
             self._linear(None, out)
+        elif name in ("conv1d", "conv2d"):
+            self._check_image(first, 1 if name == "conv1d" else 2)
+        elif name == "layer_norm":
+            shape = kwargs.get("normalized_shape", args[1] if len(args) > 1 else ())
+            self._check_norm(first, len(shape) if isinstance(shape, (tuple, list)) else 1)
+            self._pass_on(args, out)
         elif name == "normalize":
             self._check_normalised(first, kwargs.get("dim", args[2] if len(args) > 2 else 1))
             self._pass_on(args, out)
@@ -159,7 +165,7 @@ class Flow(TorchFunctionMode):
                 return
 
     def _linear(self, source, out) -> None:
-        if id(source) in self.labels and self.labels[id(source)][3] == "attention":
+        if source is not None and id(source) in self.labels and self.labels[id(source)][3] == "attention":
             _, rows, features, _ = self.labels[id(source)]
             width = rows.numel() // (self.size * len(rows.unique()))
             if source.shape[-1] <= width and _mixes(rows, features, -1):
@@ -178,6 +184,26 @@ class Flow(TorchFunctionMode):
         if _changes(rows, axis) and not _changes(features, axis):
             self.wrong_sums.append((self.where, f"F.normalize over dimension {axis % value.dim()} of {list(value.shape)} divides "
                                     "by a norm over positions; the features are another dimension"))
+
+    def _check_norm(self, value, axes: int) -> None:
+        if axes > 1 and id(value) in self.labels and value.dim() == 3 and _changes(self.labels[id(value)][1], 1):
+            self.wrong_sums.append((self.where, f"a layer norm over the last {axes} dimensions of {list(value.shape)} takes its mean "
+                                    "and deviation over positions and features together"))
+
+    def _check_image(self, value, axes: int) -> None:
+        """Along an axis over which a convolution slides, one thing changes."""
+        if id(value) in self.labels and value.dim() == axes + 2:
+            _, rows, features, _ = self.labels[id(value)]
+            for axis in range(-axes, 0):
+                if value.shape[axis] > 1 and _mixes(rows, features, axis):
+                    self.mixed.append((self.where, "along one axis over which a convolution slides both the position and the "
+                                       "feature change"))
+                    return
+
+    def label_input(self, value: Tensor) -> None:
+        """Label numbers that a caller hands in, of three dimensions or more: (all but the last dimension, the last one)."""
+        if value.dim() > 2 and value.is_floating_point():
+            self._linear(None, value)
 
     def _check_operand(self, operand, part: str, contracted: tuple, positions: int | None) -> None:
         """Vectors that are compared or averaged come from one row; along the positions no feature changes."""

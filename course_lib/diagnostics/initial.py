@@ -26,7 +26,24 @@ def data(probe: Probe) -> list[Finding]:
                 findings += _scale(probe, name, what, value.float())
     for name, ids in probe.tokens.items():
         findings += _tokens(probe, name, ids)
-    return findings[:1]
+    return findings[:1] or _leak(probe)
+
+
+def _leak(probe: Probe) -> list[Finding]:
+    """A column of a table that is the label, up to scale and offset."""
+    targets = probe.targets
+    if not isinstance(targets, Tensor) or targets.numel() != probe.size or probe.size < 8 or len(targets.unique()) < 2:
+        return []
+    y = targets.flatten().double()
+    for name, value in probe.contents.items():
+        if value.dim() != 2 or not value.is_floating_point() or value.shape[0] != probe.size:
+            continue
+        for column in range(min(value.shape[1], 2000)):
+            x = value[:, column].double()
+            if float(x.std()) > 0 and abs(float(torch.corrcoef(torch.stack([x, y]))[0, 1])) > 1 - 1e-6:
+                return [Finding("data", "label-leak", f"column {column} of input {name!r} is the target, up to scale and offset, in all "
+                                f"{probe.size} examples", "how the features are made: is the target among them", 0.75)]
+    return []
 
 
 def _scale(probe: Probe, name, what: str, value: Tensor) -> list[Finding]:
@@ -175,8 +192,11 @@ def initial_loss(probe: Probe, out: Tensor) -> list[Finding]:
     outputs = probe.raw()
     loss = float(probe.loss_of(outputs).detach())
     if not math.isfinite(loss) or not bool(torch.isfinite(out).all()):
+        masked = _masked_away(probe, out)
+        if masked:
+            return masked
         return [Finding("initial loss", "activation-scale", f"the first loss is {loss}, the largest output {float(out.abs().max()):.3g}",
-                        "divisions by 0, logarithms of 0, rows that are masked as a whole, too large an initialisation", 0.9,
+                        "divisions by 0, logarithms of 0, rows that are masked as a whole, too large an initialisation", 0.8,
                         ("input-scale",))]
     blank = probe.replaced(outputs, torch.zeros_like(probe.examined(outputs)))
     if blank is None or probe.labels is None or probe.task == "regression":
@@ -187,6 +207,18 @@ def initial_loss(probe: Probe, out: Tensor) -> list[Finding]:
                         f"{reference:.3g}. The outputs spread by {float(out.std()):.3g}",
                         "the initialisation of the last layers (and a missing division by the square root of the width, or a "
                         "norm left out); an embedding with deviation 1 used as the output's matrix", 0.8 if loss > 8 * reference else 0.6)]
+    return []
+
+
+def _masked_away(probe: Probe, out: Tensor) -> list[Finding]:
+    """NaN in exactly the examples without padding: the mask hides what is real. (A softmax over nothing is NaN.)"""
+    rows = probe.per_example(out)
+    for name in probe.tokens if rows is not None else ():
+        real = padding_mask_of(probe, name)
+        broken = torch.isnan(rows).any(1).cpu()
+        if real is not None and bool((~real).any()) and bool(broken.any()) and bool((broken == real.all(1).cpu()).all()):
+            return [Finding("initial loss", "padding-leak", f"the outputs of exactly the {int(broken.sum())} examples without padding are NaN",
+                            "what True means in the padding mask: key_padding_mask of torch is True at padding", 0.95)]
     return []
 
 
@@ -282,16 +314,19 @@ def gradients(probe: Probe, steps: int = 2) -> list[Finding]:
 
 
 def _constant_rows(probe: Probe) -> list[str]:
-    """Weights of linear, convolutional and recurrent layers whose rows are all equal, and not 0."""
-    found = []
+    """Weights of linear, convolutional and recurrent layers whose rows are all equal, and not 0 (or most of them 0: one
+    layer of zeros is an intended start, of a head or an adapter)."""
+    found, zero, count = [], [], 0
     for name, module in probe.model.named_modules():
         if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase)):
             for key, p in module.named_parameters(recurse=False):
                 p = p.detach()
                 if p.dim() > 1 and p.shape[0] >= 4 and p.shape[0] != probe.outputs and p.shape[1:].numel() > 1 \
-                        and getattr(module, "groups", 1) == 1 and bool((p == p[:1]).all()) and bool(p.any()):
-                    found.append(f"{name}.{key}" if name else key)
-    return found
+                        and getattr(module, "groups", 1) == 1:
+                    count += 1
+                    if bool((p == p[:1]).all()):
+                        (found if bool(p.any()) else zero).append(f"{name}.{key}" if name else key)
+    return found or (zero if len(zero) > 1 and len(zero) > count / 2 else [])
 
 
 def _equal_rows(probe: Probe, parameters: dict, grads: dict) -> dict[str, int]:
@@ -323,6 +358,9 @@ def _dust(probe: Probe, grads: dict) -> list[Finding]:
         return []
     largest = max(matrices.values())
     zero = [name for name, size in matrices.items() if size == 0]
+    if largest == 0 and not any(bool(p.detach().any()) for _, p in probe.trainable if p.dim() > 1):
+        return [Finding("symmetry", "symmetric-init", f"all {len(matrices)} matrices are 0, and so are their gradients",
+                        "initialise with random numbers (nn.init.xavier_uniform_, normal_)", 0.95)]
     if largest == 0:
         return [Finding("gradients", "dead-units", f"all {len(matrices)} matrices have a gradient of exactly 0",
                         "units that are at their flat end, a loss that is constant, weights that are all 0", 0.8,

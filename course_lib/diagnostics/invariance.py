@@ -43,6 +43,8 @@ def determinism(probe: Probe) -> list[Finding]:
 def layout(probe: Probe) -> list[Finding]:
     """The two laws of `flow`: an axis holds positions or features; the weights of a sum add up to 1."""
     with probe.jiggled(), Flow(probe.model, probe.size) as flow:
+        for value in probe.contents.values():
+            flow.label_input(value)
         probe.run()
     probe.attention = flow.attention
     if flow.wrong_sums:
@@ -60,7 +62,8 @@ def layout(probe: Probe) -> list[Finding]:
 def batch_independence(probe: Probe) -> list[Finding]:
     """In evaluation mode the output of an example does not depend on the other examples of its batch.
 
-    Half of the examples get other contents; the outputs of the other half must stay. In training mode BatchNorm mixes
+    Half of the examples get other contents; the outputs of the other half must stay. And the examples change their places:
+    the outputs must move with them. In training mode BatchNorm mixes
     legitimately; in evaluation mode it does not. An output of examples against examples (contrastive) is left out.
     """
     if probe.size < 2:
@@ -86,6 +89,10 @@ def batch_independence(probe: Probe) -> list[Finding]:
                 continue
             leak = max(leak, _gap(after[~changed], rows[~changed]))
             own = max(own, _gap(after[changed], rows[changed]))
+        rolled = {name: value.roll(1, probe.axis) for name, value in probe.tensors.items() if probe.batched(name)}
+        moved = probe.per_example(probe.run(rolled))
+        moved = _gap(moved.roll(-1, 0), rows) if moved is not None and moved.shape == rows.shape else 0.0
+        leak, place = max(leak, moved), moved > leak
         if leak <= max(TOLERANCE * own, 1e-5 * float(rows.abs().max())):
             return []
         if probe.size == probe.length and not probe.axis and probe.labels is not None and probe.labels.dim() == 1 \
@@ -97,6 +104,10 @@ def batch_independence(probe: Probe) -> list[Finding]:
              if isinstance(module, nn.modules.batchnorm._BatchNorm) and (module.running_mean is None or module.training)]
     look = f"{stats[0]} uses the statistics of the batch in evaluation mode" if stats else \
         "batch_first, a view, transpose, flatten or softmax(dim=0) that takes the batch for another dimension, [0] for [:, 0]"
+    if place:
+        return [Finding("batch independence", "batch-mixing", f"at another place in the batch an example's output differs by {leak:.2g}",
+                        "positions, masks or states that are indexed by the batch's dimension (position encodings for sequence-first "
+                        "inputs, added to batch-first ones)", 0.93, ("input-ignored",))]
     return [Finding("batch independence", "batch-mixing", f"changing other examples of the batch changes an example's output by "
                     f"{leak:.2g} (changing the example itself: {own:.2g}); it must be exactly 0", look,
                     0.6 if stats else 0.95, ("position-mixing",) if not stats else ("mode-wrong",))]
@@ -207,9 +218,10 @@ def _positions_used(probe: Probe, before: Tensor) -> list[Finding]:
     if len(used) < 4 or int(used.sum()) > max(1, len(used) // 3) or not bool(used.any()):
         return []
     only = [place for place, size in enumerate(effect) if size > 1e-7 * float(before.abs().max())]
-    return [Finding("inputs used", "input-ignored", f"of {len(used)} positions only {', '.join(map(str, only[:4]))} has an effect on the "
+    tail = len(only) > 1 and only == list(range(len(only)))
+    return [Finding("inputs used", "input-truncated" if tail else "input-ignored", f"of {len(used)} positions only {', '.join(map(str, only[:4]))} has an effect on the "
                     "output", "which hidden state is classified: the first of a model that reads from left to right has seen "
-                    "one token; inputs that forward() cuts", 0.8, ("input-truncated", "position-mixing"))]
+                    "one token; inputs that forward() cuts", 0.8, ("input-ignored",) if tail else ("input-truncated",))]
 
 
 def order_used(probe: Probe) -> list[Finding]:

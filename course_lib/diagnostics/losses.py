@@ -27,6 +27,8 @@ def alignment(probe: Probe) -> list[Finding]:
     if labels is None or labels.dim() != 2:
         return []
     names = [probe.decoder_name] if probe.decoder_name is not None else list(probe.tokens)[:1]
+    if probe.task == "token-classification" and names and offset == 0:
+        return _tags(labels, probe.tokens[names[0]])
     for name in names:
         tokens = probe.tokens[name]
         if tokens.shape[0] != labels.shape[0]:
@@ -47,6 +49,30 @@ def alignment(probe: Probe) -> list[Finding]:
             if rolled:
                 return [Finding("alignment", "labels-misaligned", f"the labels fit the inputs of other examples, {rolled[0]} rows away",
                                 "what sorts or shuffles inputs and labels: it must do both alike", 0.9)]
+    return []
+
+
+def _tags(labels: Tensor, tokens: Tensor) -> list[Finding]:
+    """A tag is foretold by its own token better than by a neighbour's, in nearly all tagging. The share of tags that the
+    most frequent tag of each token gets right; only a clear case counts, with each token seen several times."""
+    if tokens.shape != labels.shape:
+        return []
+
+    def right(shift):
+        start, stop = max(0, -shift), labels.shape[1] - max(0, shift)
+        label, token = labels[:, start:stop], tokens[:, start + shift:stop + shift]
+        label, token = label[label >= 0], token[label >= 0]
+        pairs, counts = torch.stack([token, label]).unique(dim=1, return_counts=True)
+        best = sum(int(counts[pairs[0] == value].max()) for value in pairs[0].unique())
+        return best / max(len(label), 1), len(label) / max(len(pairs[0].unique()), 1)
+
+    own, often = right(0)
+    for shift in (1, -1, 2, -2):
+        other, _ = right(shift)
+        if often >= 4 and other > 0.95 and own < 0.8:
+            return [Finding("alignment", "labels-misaligned", f"the token {abs(shift)} {'after' if shift > 0 else 'before'} a tag foretells it "
+                            f"({other:.0%} of them), its own token does not ({own:.0%})", "what lines tags up with tokens: special tokens "
+                            "at the beginning, pieces of words", 0.6)]
     return []
 
 
@@ -326,6 +352,6 @@ def _kind(out: Tensor, axis: int) -> str:
 
 def _range(probe: Probe) -> tuple[float, float, float]:
     """Lowest and highest output with strongly changed weights, and the share of exact zeros."""
-    with probe.jiggled(10, 2):
+    with probe.jiggled(10, 2, least=1):
         out = probe.run().nan_to_num()
     return float(out.min()), float(out.max()), float((out == 0).float().mean())

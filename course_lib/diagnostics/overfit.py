@@ -118,7 +118,10 @@ def floor(probe: Probe, steps: int = 120) -> float | None:
     lowest = math.inf
     with torch.enable_grad():
         for _ in range(steps):
-            loss = probe.loss_of(probe.replaced(outputs, free[element].to(out.dtype)))
+            try:
+                loss = probe.loss_of(probe.replaced(outputs, free[element].to(out.dtype)))
+            except RuntimeError:    # binary_cross_entropy refuses what is no probability
+                return None
             if not loss.requires_grad or not math.isfinite(float(loss.detach())):
                 return None
             lowest = min(lowest, float(loss.detach()))
@@ -177,8 +180,8 @@ def overfit(probe: Probe, steps: int = 200, seconds: float = 40.0) -> list[Findi
     marginal, seen = _marginal(probe), f"the loss on {probe.size} examples stops at {run.lowest:.4g}"
     classes = class_count(probe, probe.run())
     plateau = math.log(math.e + classes - 1) - 1 if classes else None
-    if plateau and classes > 2 and (abs(run.lowest - plateau) < 0.02 * plateau and not falling
-                                    or run.floor is not None and abs(run.floor - plateau) < 1e-3 * plateau):
+    if plateau and classes > 2 and (abs(run.floor - plateau) < 1e-3 * plateau if run.floor is not None else
+                                    -1e-4 < run.lowest - plateau < 0.02 * plateau and not falling):
         return [Finding("overfit", "probabilities-for-logits", f"{seen}, and log(e + C - 1) - 1 = {plateau:.4g}",
                         "a softmax before the cross-entropy, in the model or in the loss", 0.9)]
     if gap < 0.3 * max(start, (marginal or 0.0) - base) or gap < 0.05 or falling:
@@ -207,7 +210,7 @@ def _marginal(probe: Probe) -> float | None:
 
 
 def _hidden_layers(model: nn.Module) -> bool:
-    return sum(1 for module in model.modules() if not list(module.children()) and any(p.dim() > 1 for p in module.parameters())) > 2
+    return sum(isinstance(module, (nn.Linear, nn.RNNBase, nn.modules.conv._ConvNd)) for module in model.modules()) > 1
 
 
 def _mostly_frozen(model: nn.Module) -> bool:

@@ -240,16 +240,17 @@ class Probe:
     # Changed models and inputs
 
     @contextmanager
-    def jiggled(self, scale: float = 0.3, constant: float = 0.05) -> Iterator[None]:
-        """All parameters moved a little, at random: what depends on what is then a matter of the architecture, not
-        of an initialisation that hides it (zero-initialised heads, gates and adapters)."""
+    def jiggled(self, scale: float = 0.3, constant: float = 0.05, least: float = 0.0) -> Iterator[None]:
+        """All parameters moved at random, by `scale` of their spread but at least `least`, or by `constant` where they are
+        all equal: what depends on what is then a matter of the architecture, not of an initialisation that hides it
+        (zero-initialised heads, gates and adapters)."""
         generator = torch.Generator().manual_seed(1234)
         saved = [(p, p.detach().clone()) for p in self.model.parameters() if p.is_floating_point()]
         try:
             for p, old in saved:
                 spread = float(old.float().std()) if old.numel() > 1 else 0.0
                 noise = torch.randn(old.shape, generator=generator).to(old.device, old.dtype)
-                p.data.add_(noise * (scale * spread if spread > 1e-8 else constant))
+                p.data.add_(noise * (max(scale * spread, least) if spread > 1e-8 else constant))
             yield
         finally:
             for p, old in saved:
