@@ -9,6 +9,7 @@ import random
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from course_lib.data.translation import english, french, weather
 from course_lib.data.translation.frames import Bulletin, from_json, to_json
@@ -19,8 +20,8 @@ from course_lib.data.translation.source import read_pairs
 from course_lib.data.translation.tokens import Token, detokenise, links, tokenise
 from course_lib.data.translation.writer import Writer
 
-__all__ = ["Translations", "load_translations", "write_pairs", "realise_english", "realise_french", "from_json", "to_json",
-           "tokenise", "detokenise", "PHENOMENA"]
+__all__ = ["Translations", "load_translations", "write_pairs", "realise_english", "realise_french", "from_json",
+           "to_json", "tokenise", "detokenise", "PHENOMENA", "SPLITS"]
 
 #: Sentences with more English tokens are left to the split "long".
 LONGEST = 12
@@ -72,7 +73,8 @@ def write_pairs(split: str = "train", domain: str = "general", seed: int = 0) ->
     while True:
         tries += 1
         if tries > 5000:
-            raise ValueError(f"{len(seen)} pairs are all that the split {split} of the domain {domain} has: ask for fewer")
+            raise ValueError(f"{len(seen)} pairs are all that the split {split} of the domain {domain} has: "
+                             "ask for fewer")
         long = split == "long"
         frame = weather.draw(rng, long) if domain == "weather" else writer.long() if long else writer.clause()
         words = realise_english(frame)
@@ -84,7 +86,8 @@ def write_pairs(split: str = "train", domain: str = "general", seed: int = 0) ->
         translated = realise_french(frame)
         sure, possible = links(words, translated)
         yield {"english": [word.text for word in words], "french": [word.text for word in translated], "sure": sure,
-               "possible": possible, "phenomena": phenomena_of(frame, words, translated), "frame": to_json(frame), "noise": ""}
+               "possible": possible, "phenomena": phenomena_of(frame, words, translated),
+               "frame": to_json(frame), "noise": ""}
 
 
 def _side(frame, words, text, domain):
@@ -96,8 +99,8 @@ def _side(frame, words, text, domain):
     return {0: "iid", 1: "validation"}.get(zlib.crc32(text.encode()) % 10, "train")
 
 
-def load_translations(size: int = 10_000, held_out: int = 500, seed: int = 0, domain: str = "general", noise: float = 0.0,
-                      source: str | None = None, lowercase: bool = False) -> Translations:
+def load_translations(size: int = 10_000, held_out: int = 500, seed: int = 0, domain: str = "general",
+                      noise: float = 0.0, source: str | Path | None = None, lowercase: bool = False) -> Translations:
     """English-French pairs: `size` to train on, `held_out` in each of the other parts.
 
     The pairs of a smaller size are the first ones of a larger. noise: the share of training pairs that are
@@ -118,14 +121,16 @@ def load_translations(size: int = 10_000, held_out: int = 500, seed: int = 0, do
     if source is not None:
         parts = read_pairs(source, size, held_out, lowercase)
     else:
-        parts = {split: _first(write_pairs(split, domain, seed), size if split == "train" else held_out) for split in SPLITS}
+        parts = {split: _first(write_pairs(split, domain, seed), size if split == "train" else held_out)
+                 for split in SPLITS}
     if noise:
         parts["train"] = add_noise(parts["train"], noise, seed)
     words = List(Value("string"))
     pairs = List(List(Value("int32")))
     features = Features(english=words, french=words, sure=pairs, possible=pairs, phenomena=words, frame=Value("string"),
                         noise=Value("string"))
-    return Translations(**{split: Dataset.from_dict({column: [row[column] for row in parts.get(split, ())] for column in _COLUMNS},
+    return Translations(**{split: Dataset.from_dict({column: [row[column] for row in parts.get(split, ())]
+                                                     for column in _COLUMNS},
                                                     features=features) for split in SPLITS})
 
 

@@ -5,15 +5,18 @@ Built in the chapter "A history of machine translation".
 from dataclasses import replace
 
 from course_lib.data.translation.frames import Clause, NounPhrase as NP
-from course_lib.data.translation.lexicon import ADJECTIVES, NAMES, VERBS
+from course_lib.data.translation.lexicon import ADJECTIVES, NAMES
 from course_lib.data.translation.nouns import NounPhrases, overlap
 from course_lib.data.translation.phrases import AGES, TIMES
 from course_lib.data.translation.selection import (
-    EVENTS, GIVES, GRADED, GROOMING, IDIOMS, INTRANSITIVE, LASTING, LEARNT, OF_KIND, PASSING, PEOPLE, TRANSITIVE, UNPLANNED,
+    EVENTS, GIVES, GRADED, GROOMING, IDIOMS, INTRANSITIVE, LASTING, LEARNT, OF_KIND, PASSING, PEOPLE, TRANSITIVE,
+    UNPLANNED,
     WEATHER, WHERE, adjectives_of, is_person, kind_of, predicates_of)
+from course_lib.data.translation.verbs import VERBS
 
 DOING = {"walk": "outside", "sleep": "in, at", "work": "at, in", "run": "outside", "stay": "at, in", "arrive": "at",
-         "come back": "from", "go out": "out of", "hide (self)": "behind, under", "rest": "outside, under", "fall": "from",
+         "come back": "from", "go out": "out of", "hide (self)": "behind, under", "rest": "outside, under",
+         "fall": "from",
          "cry": "in", "laugh": "in", "sing": "in", "dance": "in"}
 
 
@@ -28,7 +31,8 @@ class Clauses(NounPhrases):
             c.complement in PASSING or "weather" in flags or c.preposition != "" and c.predicate == "be")
         if self.often(modal) and not stative and not fixed and c.predicate not in UNPLANNED:
             person = c.subject is not None and is_person(c.subject)
-            c = replace(c, modal=self.rng.choice(("can", "must", "want", *["know how"] * 3 * (c.predicate in LEARNT))) if person else "can")
+            c = replace(c, modal=self.rng.choice(("can", "must", "want", *["know how"] * 3 * (c.predicate in LEARNT)))
+                        if person else "can")
         else:
             c = self._tensed(c, stative, passing, bool(flags & {"instant", "event"}))
         asker = c.subject is not None and c.subject.concept in ("I", "we") and c.modal != "can"
@@ -43,7 +47,8 @@ class Clauses(NounPhrases):
             c = replace(c, negation=self._negation(c, stative, passing))
         if self.often(adverb) and not (c.question or c.negation or c.modal) and c.predicate != "exist":
             c = replace(c, adverb=self._adverb(c, stative))
-        if self.often(time) and passing and c.question not in ("when", "why") and not (c.modal and c.negation) and not c.adverb and c.negation in ("", "not"):
+        timeless = c.question in ("when", "why") or c.modal and c.negation or c.adverb or c.negation not in ("", "not")
+        if self.often(time) and passing and not timeless:
             c = self.when(c, stative)
         return c
 
@@ -54,7 +59,8 @@ class Clauses(NounPhrases):
             return replace(c, tense=tense)
         if tense == "present":
             aspects = ("simple", "perfect", "recent", "recent") if instant else (
-                ("progressive",) * 4 + ("simple",) * 2 + ("perfect", "recent", "recent") + ("since",) * 2 * (c.predicate in LASTING))
+                *["progressive"] * 4, "simple", "simple", "perfect", "recent", "recent",
+                *["since", "since"] * (c.predicate in LASTING))
         else:
             aspects = ("simple",) if instant else ("simple", "simple", "simple", "simple", "progressive")
         if c.subject is None or c.predicate == "go":
@@ -77,7 +83,8 @@ class Clauses(NounPhrases):
         if c.predicate == "exist":
             return "not"
         indefinite = c.object is None or c.object.determiner in ("a", "the", "every")
-        if not stative and c.aspect == "simple" and c.tense != "future" and not c.place and indefinite and self.often(0.3):
+        habit = not stative and c.aspect == "simple" and c.tense != "future" and not c.place and indefinite
+        if habit and self.often(0.3):
             return "never"
         if c.tense == "present" and passing and (c.aspect == "progressive" or stative) and self.often(0.25):
             return "no longer"
@@ -117,11 +124,14 @@ class Clauses(NounPhrases):
             return self.dress(Clause(verb, NP("who"), self.object(verb, NP("Marie")), question="subject"), question=0)
         subject = self.subject(verb)
         c = Clause(verb, subject, self.object(verb, subject))
-        if self.often(0.1) and not VERBS[verb].preposition and "every" not in VERBS[verb].flags and kind_of(c.object) in ("thing", "text", "fruit", "clothing", "vehicle"):
+        plain = not VERBS[verb].preposition and "every" not in VERBS[verb].flags
+        if self.often(0.1) and plain and kind_of(c.object) in ("thing", "text", "fruit", "clothing", "vehicle"):
             draw = self.rng.random()
             asked = NP("what") if draw < 0.4 else replace(
-                c.object, determiner="which" if draw < 0.7 else "how many", plural=draw >= 0.7 or c.object.plural, owner=None)
-            return self.dress(replace(c, object=asked, question="object"), question=0, negation=0, adverb=0, modal=0, time=0.1)
+                c.object, determiner="which" if draw < 0.7 else "how many", plural=draw >= 0.7 or c.object.plural,
+                owner=None)
+            return self.dress(replace(c, object=asked, question="object"), question=0, negation=0, adverb=0, modal=0,
+                              time=0.1)
         return self.dress(c)
 
     def intransitive(self) -> Clause:
@@ -137,13 +147,14 @@ class Clauses(NounPhrases):
             c = replace(c, preposition="in", place=NP("river")) if self.often(0.4) else c
         elif kind == "animal" and verb in ("sleep", "rest", "hide (self)", "stay"):
             pen = subject.concept in ("sheep", "goat", "cow", "donkey", "horse", "rabbit", "duck")
-            c = replace(c, **self.place("under, near" if verb != "hide (self)" else "behind")) if not pen or self.often(0.4) else (
-                replace(c, preposition="in", place=NP("pen (sheep)")))
+            c = replace(c, **self.place("under, near" if verb != "hide (self)" else "behind"))
+            if pen and self.often(0.6):
+                c = replace(c, preposition="in", place=NP("pen (sheep)"))
         elif kind in (*PEOPLE, "") and self.often(0.6) and verb in DOING:
             c = replace(c, **self.place(DOING[verb]))
         elif kind == "animal" and verb in ("fall", "run", "come back"):
-            c = replace(c, **dict(zip(("preposition", "place"), {"fall": ("from", NP("tree")), "run": ("in", NP("garden")),
-                                                                "come back": ("from", NP("forest"))}[verb])))
+            where = {"fall": ("from", "tree"), "run": ("in", "garden"), "come back": ("from", "forest")}[verb]
+            c = replace(c, preposition=where[0], place=NP(where[1]))
         if verb == "fall" and c.place:
             c = replace(c, place=NP(self.rng.choice(("ladder", "chair", "tree", "bicycle"))))
         return self.dress(c)
@@ -159,7 +170,8 @@ class Clauses(NounPhrases):
                 subject = self.person(adjective=0, determiners="the the this my")
                 fitting = "sad happy tired rich intelligent lazy brave".split()
             else:
-                subject = self.np({"animal", "thing", "machine", "clothing", "vehicle", "building", "text", "river", "meal",
+                subject = self.np({"animal", "thing", "machine", "clothing", "vehicle", "building", "text", "river",
+                                   "meal",
                                    "drink", "furniture", "container", "room"}, "the the the this my", adjective=0)
                 fitting = predicates_of(subject.concept)
             if fitting:
@@ -182,7 +194,8 @@ class Clauses(NounPhrases):
             job = NP(self.rng.choice(jobs), "a", adjective="good" if self.often(0.2) else "")
             job = replace(job, adjective="") if job.concept == "nurse" else job
             return self.dress(Clause("be", subject, profession=job), time=0)
-        return self.dress(Clause("be", self.person("he she", plural=0, adjective=0, determiners="the my"), age=self.rng.choice(list(AGES)[6:])),
+        return self.dress(Clause("be", self.person("he she", plural=0, adjective=0, determiners="the my"),
+                                 age=self.rng.choice(list(AGES)[6:])),
                           adverb=0, time=0, negation=0.1, question=0.1)
 
     def comparison(self) -> Clause:
@@ -190,7 +203,8 @@ class Clauses(NounPhrases):
             adjective = self.rng.choice(GRADED)
             kind = self.rng.choice(sorted(ADJECTIVES[adjective].kinds - {"pen", "sound"}))
             first, second = (self.np({kind}, "the the my this", adjective=0, owner=0, plural=0.15) for _ in "ab")
-            if first.concept != second.concept and all(adjective in adjectives_of(np.concept) for np in (first, second)):
+            if first.concept != second.concept and all(adjective in adjectives_of(np.concept)
+                                                       for np in (first, second)):
                 break
         degree = "more" if adjective in ("old", "tall", "big", "small", "good", "long", "young", "light") else (
             self.rng.choice(("more", "more", "less", "as")))
@@ -214,7 +228,8 @@ class Clauses(NounPhrases):
         if draw < 0.4:
             missed = NP(self.rng.choice([n for n in NAMES if n != subject.concept]))
         elif draw < 0.55:
-            missed = NP(self.rng.choice([p for p in ("he", "she", "they", "you", "we", "I") if not overlap(p, subject)]))
+            missed = NP(self.rng.choice([p for p in ("he", "she", "they", "you", "we", "I")
+                                         if not overlap(p, subject)]))
         elif draw < 0.75:
             missed = NP(self.rng.choice(("cat", "dog", "horse", "friend")), self.pronoun_of(subject), self.often(0.3))
         if self.often(0.5):
@@ -229,8 +244,10 @@ class Clauses(NounPhrases):
                                                          noun in ("chess", "cards"))))
 
     def grooming(self) -> Clause:
-        verb, noun = self.rng.choice((("wash (own)", "hand"), ("wash (own)", "hair"), ("brush (own)", "tooth"), ("brush (own)", "hair"),
-                                      ("cut (own)", "nail (finger)"), ("cut (own)", "hair"), ("break (own)", "leg"), ("break (own)", "arm")))
+        verb, noun = self.rng.choice((("wash (own)", "hand"), ("wash (own)", "hair"), ("brush (own)", "tooth"),
+                                      ("brush (own)", "hair"),
+                                      ("cut (own)", "nail (finger)"), ("cut (own)", "hair"), ("break (own)", "leg"),
+                                      ("break (own)", "arm")))
         subject = self.person("I he she we you they" if verb != "break (own)" else "I he she", plural=0)
         c = Clause(verb, replace(subject, joined=None), NP(noun, "own", verb != "break (own)"))
         if verb != "break (own)":
@@ -240,8 +257,9 @@ class Clauses(NounPhrases):
 
     def idiom(self) -> Clause:
         verb = self.rng.choice(IDIOMS)
-        if verb == "cost an arm and a leg":
-            return Clause(verb, self.np({"vehicle", "machine"}, "the this my"), tense=self.rng.choice(("present", "past", "past")))
+        if verb == "cost a fortune":
+            return Clause(verb, self.np({"vehicle", "machine"}, "the this my"),
+                          tense=self.rng.choice(("present", "past", "past")))
         subject = self.subject(verb)
         thing = self.object(verb, subject) if VERBS[verb].object else None
         return self.dress(Clause(verb, subject, thing), adverb=0, modal=0.05)

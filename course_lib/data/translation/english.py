@@ -2,9 +2,10 @@
 import re
 
 from course_lib.data.translation.frames import Clause, NounPhrase
-from course_lib.data.translation.lexicon import ADJECTIVES, NAMES, NOUNS, VERBS
+from course_lib.data.translation.lexicon import ADJECTIVES, NAMES, NOUNS
 from course_lib.data.translation.phrases import ADVERBS, CONJUNCTIONS, PREPOSITIONS, TIMES
 from course_lib.data.translation.tokens import Token, moved, phrase, token
+from course_lib.data.translation.verbs import VERBS
 
 OBJECTS = dict(I="me", he="him", she="her", it="it", we="us", you="you", they="them", who="who")
 POSSESSIVES = dict(I="my", he="his", she="her", it="its", we="our", you="your", they="their")
@@ -14,7 +15,8 @@ sleep slept slept; sing sang sung; swim swam swum; run ran run; leave left left;
 go went gone; wake woke woken; get got got; hide hid hidden; see saw seen; hear heard heard; read read read
 write wrote written; eat ate eaten; drink drank drunk; buy bought bought; sell sold sold; find found found
 lose lost lost; break broke broken; wear wore worn; draw drew drawn; win won won; know knew known; have had had
-forget forgot forgotten; understand understood understood; choose chose chosen; feed fed fed; light lit lit; strike struck struck
+forget forgot forgotten; understand understood understood; choose chose chosen; feed fed fed; light lit lit
+strike struck struck
 cut cut cut; beat beat beaten; cost cost cost; give gave given; show showed shown; send sent sent; lend lent lent
 say said said; think thought thought; feel felt felt; spill spilt spilt; be was been
 """.replace("\n", ";").split(";") if row.strip())}
@@ -116,15 +118,16 @@ def _verb_group(c, path, person):
     head, rest = verb.english
     idiom = "idiom" in verb.flags
     main = {} if idiom else {"sure": f"{path}.verb"}
-    helper = {f"{path}.verb", f"{path}.tense"}
+    asked = c.question not in ("", "subject")
+    # What stands before the subject of a question is its est-ce que too.
+    helper = {f"{path}.verb", f"{path}.tense", *[f"{path}.question"] * asked}
     # "not" moves to the noun in "there is no cat".
     negation = [] if not c.negation or c.predicate == "exist" else [
         token(word, f"{path}.negation") for word in c.negation.split()]
     adverb = phrase(ADVERBS[c.adverb][0], f"{path}.adverb") if c.adverb else []
-    asked = c.question not in ("", "subject")
     before, form = [], head
     if c.modal in ("can", "must"):
-        before = [token(c.modal, f"{path}.modal")]
+        before = [token(c.modal, f"{path}.modal", [f"{path}.question"] * asked)]
     elif c.modal in ("want", "know how"):
         verb_of_it, *how = c.modal.split()
         helped = asked or c.negation == "not"
@@ -135,10 +138,11 @@ def _verb_group(c, path, person):
     elif c.tense == "future":
         before = [token("will", (), helper)]
     elif c.aspect == "perfect":
-        before = [token(_finite("have", c.tense, person), f"{path}.tense", f"{path}.verb")]
+        before = [token(_finite("have", c.tense, person), f"{path}.tense", helper)]
         form = inflect(head, "participle")
     elif c.aspect == "recent":
-        before = [token(_finite("have", "present", person), (), {*helper, f"{path}.recent"}), token("just", f"{path}.recent")]
+        before = [token(_finite("have", "present", person), (), {*helper, f"{path}.recent"}),
+                  token("just", f"{path}.recent")]
         form = inflect(head, "participle")
     elif c.aspect == "since":
         before = [token(_finite("have", "present", person), (), helper), token("been", (), helper)]
@@ -220,7 +224,8 @@ def clause(c: Clause, path: str = "", relative: NounPhrase | None = None) -> lis
 def _after(c, path, obj):
     recipient = noun_phrase(c.recipient, f"{path}.recipient", "object") if c.recipient else []
     # Whom before what, unless either is long or what is a pronoun: give Paul a book, give it to Paul.
-    to = c.recipient and (c.object.concept in OBJECTS or c.recipient.adjective or c.recipient.owner or c.recipient.relative)
+    to = c.recipient and (c.object.concept in OBJECTS or c.recipient.adjective or c.recipient.owner
+                          or c.recipient.relative)
     words = [*obj, token("to", f"{path}.to"), *recipient] if to else [*recipient, *obj]
     if c.complement:
         words += _complement(c, path)

@@ -29,7 +29,7 @@ class NounPhrase:
 
 @dataclass(frozen=True)
 class Clause:
-    """predicate: a concept of `lexicon.VERBS`, or "exist".
+    """predicate: a concept of `verbs.VERBS`, or "exist".
 
     complement: an adjective after be; degree: "", more, less, as, with `standard`, what it is compared with;
     profession: a noun after be. place: where, and preposition, its concept. time, adverb: concepts of

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 from course_lib.data.translation.conjugation import WITH_ETRE, conjugate, participle
 from course_lib.data.translation.frames import Clause, NounPhrase
-from course_lib.data.translation.lexicon import ADJECTIVES, H_ASPIRE, NAMES, NOUNS, VERBS, french_plural
+from course_lib.data.translation.lexicon import ADJECTIVES, H_ASPIRE, NAMES, NOUNS, french_plural
 from course_lib.data.translation.phrases import ADVERBS, AGES, CONJUNCTIONS, NUMERALS, PREPOSITIONS, TIMES
 from course_lib.data.translation.tokens import Token, moved, phrase, token
+from course_lib.data.translation.verbs import VERBS
 
 # concept: person, subject, direct object, indirect object, after a preposition
-_PRONOUNS = {"I": (0, "je", "me", "me", "moi"), "he": (2, "il", "le", "lui", "lui"), "she": (2, "elle", "la", "lui", "elle"),
+_PRONOUNS = {"I": (0, "je", "me", "me", "moi"), "he": (2, "il", "le", "lui", "lui"),
+             "she": (2, "elle", "la", "lui", "elle"),
              "we": (3, "nous", "nous", "nous", "nous"), "you": (4, "vous", "vous", "vous", "vous"),
              "they": (5, "ils", "les", "leur", "eux"), "it": (2, "il", "le", "lui", "lui")}
 _POSSESSIVES = {"I": ("mon", "ma", "mes"), "he": ("son", "sa", "ses"), "she": ("son", "sa", "ses"),
@@ -86,7 +88,8 @@ def _noun(np, path, bare):
     text = NOUNS[np.concept].french[np.plural].split()
     # Of a compound, "garden chair", the last word of the French is the first of the English.
     modifier = " " in NOUNS[np.concept].english[0]
-    noun = [token(word, f"{path}.noun" if i == 0 else f"{path}.modifier" if modifier else f"{path}.noun") if word not in _PARTICLES
+    noun = [token(word, f"{path}.noun" if i == 0 else f"{path}.modifier" if modifier else f"{path}.noun")
+            if word not in _PARTICLES
             else token(word, (), f"{path}.modifier" if modifier else f"{path}.noun") for i, word in enumerate(text)]
     before, after = [], []
     if np.adjective:
@@ -114,7 +117,8 @@ def _determiner(np, path, feminine, plural, following, adjective_before, bare):
     if kind == "a" and bare == "de":
         return [token("de", (), {where, f"{path}.noun"} if plural or mass else where)]
     if kind == "a" and mass:
-        return [token("de", (), f"{path}.noun", "preposition"), *_article("the", (), f"{path}.noun", feminine, False, following)]
+        return [token("de", (), f"{path}.noun", "preposition"),
+                *_article("the", (), f"{path}.noun", feminine, False, following)]
     if kind == "a" and plural:
         return [token("de" if adjective_before else "des", (), f"{path}.noun")]
     return _article(kind, where, (), feminine, plural, following)
@@ -219,7 +223,7 @@ def _verb_group(c, path, verb, roles, gap, inverted):
         tail, clitics = [token("de", (), f"{path}.recent"), *clitics, token(head, sure, helper)], []
     elif c.tense == "future":
         finite = token(conjugate(head, "future", person), sure, helper)
-    elif c.tense == "past" and (c.aspect == "progressive" or "stative" in verb.flags or c.predicate in ("be", "exist") or c.age):
+    elif c.tense == "past" and (c.aspect == "progressive" or "stative" in verb.flags):
         finite = token(conjugate(head, "imperfect", person), sure, helper)
     elif c.tense == "past" or c.aspect == "perfect":
         etre = verb.reflexive or head in WITH_ETRE
@@ -265,7 +269,8 @@ def _after(c, path, verb, roles, gap):
     if c.age:
         words += [token(AGES[c.age], f"{path}.age"), token("ans", f"{path}.years")]
     if c.place:
-        words += [*phrase(PREPOSITIONS[c.preposition][1], f"{path}.preposition"), *noun_phrase(c.place, f"{path}.place")]
+        words += [*phrase(PREPOSITIONS[c.preposition][1], f"{path}.preposition"),
+                  *noun_phrase(c.place, f"{path}.place")]
     if c.content:
         words += [token("que", f"{path}.that"), *clause(c.content, f"{path}.content")]
     if c.time:

@@ -4,7 +4,6 @@ Tables only, and the inflection that can be computed from them. A concept is nam
 a hint in brackets where one English word is several concepts: "pen (ink)" is a stylo, "pen (sheep)" an
 enclos. Built in the chapter "A history of machine translation".
 """
-import re
 from dataclasses import dataclass
 
 
@@ -24,23 +23,6 @@ class Adjective:
     french: tuple[str, str, str]
     before: bool
     kinds: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Verb:
-    """english, french: the head, which is inflected, and fixed words after it.
-
-    preposition: "", "à" or "de", before the French object; reflexive: se laver; subject, object: kinds.
-    flags: "stative" (imparfait for what was, no progressive), "instant" and "event" (no progressive), "affirmative" (an idiom that is not negated),
-    "made" (what one writes), "the" and "every" (determiners of the object), "inverted" (the English object is the French subject), "idiom", "own" (the object is the subject's own).
-    """
-    english: tuple[str, str]
-    french: tuple[str, str]
-    preposition: str
-    reflexive: bool
-    subject: frozenset[str]
-    object: frozenset[str]
-    flags: frozenset[str]
 
 
 IRREGULAR_PLURALS = dict(
@@ -91,16 +73,25 @@ piano, piano, m, instrument; violin, violon, m, instrument; guitar, guitare, f, 
 harp, harpe, f, instrument; flute, flûte, f, instrument
 question, question, f, question; answer, réponse, f, fact; truth, vérité, f, fact; way, chemin, m, fact
 song, chanson, f, song; radio, radio, f, sound; music, musique, f, sound; match (game), match, m, match
-kitchen chair, chaise de cuisine, f, furniture; wine glass, verre à vin, m, thing; tennis ball, balle de tennis, f, thing
-wool scarf, écharpe en laine, f, clothing; leather bag, sac en cuir, m, container; silk dress, robe de soie, f, clothing
-straw hat, chapeau de paille, m, clothing; winter coat, manteau de hiver, m, clothing; gold watch, montre en or, f, machine
+kitchen chair, chaise de cuisine, f, furniture; wine glass, verre à vin, m, thing
+tennis ball, balle de tennis, f, thing
+wool scarf, écharpe en laine, f, clothing; leather bag, sac en cuir, m, container
+silk dress, robe de soie, f, clothing
+straw hat, chapeau de paille, m, clothing; winter coat, manteau de hiver, m, clothing
+gold watch, montre en or, f, machine
 history teacher, professeur de histoire, m, job; music teacher, professeur de musique, m, job
-law student, étudiant en droit, m, job; fishing boat, bateau de pêche, m, vehicle; glass door, porte en verre, f, opening
-stone house, maison de pierre, f, building; apple tart, tarte aux pommes, f, fruit; orange juice, jus de orange, m, drink
-chocolate cake, gâteau au chocolat, m, fruit; fish soup, soupe de poisson, f, meal; sewing machine, machine à coudre, f, machine
-police dog, chien policier, m, animal; bus driver, conducteur de bus, m, job; bedside lamp, lampe de chevet, f, machine
-garden chair, chaise de jardin, f, furniture; cookery book, livre de cuisine, m, text; love letter, lettre de amour, f, text
-detective novel, roman policier, m, text; kitchen knife, couteau de cuisine, m, thing; paper bag, sac en papier, m, container
+law student, étudiant en droit, m, job; fishing boat, bateau de pêche, m, vehicle
+glass door, porte en verre, f, opening
+stone house, maison de pierre, f, building; apple tart, tarte aux pommes, f, fruit
+orange juice, jus de orange, m, drink
+chocolate cake, gâteau au chocolat, m, fruit; fish soup, soupe de poisson, f, meal
+sewing machine, machine à coudre, f, machine
+police dog, chien policier, m, animal; bus driver, conducteur de bus, m, job
+bedside lamp, lampe de chevet, f, machine
+garden chair, chaise de jardin, f, furniture; cookery book, livre de cuisine, m, text
+love letter, lettre de amour, f, text
+detective novel, roman policier, m, text; kitchen knife, couteau de cuisine, m, thing
+paper bag, sac en papier, m, container
 race, course, f, match; match (fire), allumette, f, fire; candle, bougie, f, candle
 """
 # Only ever one or many: (English, French)
@@ -153,7 +144,8 @@ for _concept, _french, _gender, _kind in _rows(_NOUNS):
                            (_fr, _fr) if _fr else (_french, french_plural(_french)), _gender, _kind)
 
 #: name: gender. Both languages write them alike.
-NAMES = dict(Paul="m", Marie="f", Anne="f", Julie="f", Pierre="m", Luc="m", Alice="f", Louis="m", Sophie="f", Victor="m")
+NAMES = dict(Paul="m", Marie="f", Anne="f", Julie="f", Pierre="m", Luc="m", Alice="f", Louis="m", Sophie="f",
+             Victor="m")
 
 _PEOPLE, _THINGS = "person job family", "thing container machine furniture"
 # English | masculine, feminine, masculine before a vowel where it differs | before or after | kinds
@@ -205,154 +197,35 @@ difficult | difficile difficile | after | question text
 """
 #: Not said, or said otherwise: un grand homme is a great man, une bonne femme no compliment.
 _UNSAID = """
-old: boy girl child student sister brother, plant (green), glass; young: boy girl child grandmother father mother aunt uncle
-good: king man woman boy girl hero nurse; tall: man mother father grandmother uncle aunt brother sister hero king queen friend child
+old: boy girl child student sister brother, plant (green), glass
+young: boy girl child grandmother father mother aunt uncle
+good: king man woman boy girl hero nurse
+tall: man mother father grandmother uncle aunt brother sister hero king queen friend child
 small: nail (iron); big: egg mouse, nail (iron), key; heavy: nail (iron), mirror, pen (ink), toothbrush
-light: table, nail (iron), washing machine; beautiful: sheep hospital cow mouse hedgehog, plant (factory), bank (money)
+light: table, nail (iron), washing machine
+beautiful: sheep hospital cow mouse hedgehog, plant (factory), bank (money)
 pretty: nail (iron), castle hospital knife ladder, bat (ball), plant (factory), bank (money), key ball toothbrush
 bad: water milk; happy: hero; cold: bread cheese fish wine water milk; hot: cheese fish wine; strange: plant (factory)
 red: picture mirror glass gift, nail (iron), tree; green: picture mirror glass gift, nail (iron), tree
-white: picture mirror glass gift, nail (iron), tree bear hedgehog, plant (green), hospital, plant (factory), bank (money)
+white: picture mirror glass gift, nail (iron), tree bear hedgehog, plant (green), hospital
+white: plant (factory), bank (money)
 black: picture mirror glass gift, nail (iron); blue: picture mirror glass gift, nail (iron)
-yellow: picture mirror glass gift, nail (iron), tree, plant (green); red: plant (green); grey: hotel hospital school, plant (factory), bank (money)
-famous: village poem letter story student farmer nurse; new: student farmer baker; dry: tree; expensive: ball, nail (iron), toothbrush, shoe
-sad: paper (news); dangerous: hedgehog rabbit duck owl mouse donkey goat sheep cat bird; empty: bank (money), plant (factory); dirty: armchair; broken: washing machine; interesting: truth way; fresh: potato cake bean
+yellow: picture mirror glass gift, nail (iron), tree, plant (green); red: plant (green)
+grey: hotel hospital school, plant (factory), bank (money)
+famous: village poem letter story student farmer nurse; new: student farmer baker; dry: tree
+expensive: ball, nail (iron), toothbrush, shoe
+sad: paper (news); dangerous: hedgehog rabbit duck owl mouse donkey goat sheep cat bird
+empty: bank (money), plant (factory); dirty: armchair; broken: washing machine; interesting: truth way
+fresh: potato cake bean
 """
 UNSAID = set()
 for _part in _UNSAID.replace("\n", ";").split(";"):
-    _adjective, _, _words = _part.strip().partition(":")
-    UNSAID |= {(_adjective, _word) for _words in _words.split(",")
-               for _word in ([_words.strip()] if "(" in _words and _words.strip() in NOUNS or _words.strip() in NOUNS
-                             else re.findall(r"\w+ \(\w+\)|\w+", _words))}
+    _adjective, _, _words = _part.strip().partition(": ")
+    for _some in filter(None, map(str.strip, _words.split(","))):
+        UNSAID |= {(_adjective, _word) for _word in ([_some] if _some in NOUNS else _some.split())}
 ADJECTIVES = {}
 for _line in _ADJECTIVES.strip().splitlines():
     _english, _french, _side, _kinds = (field.strip() for field in _line.split("|"))
     _masculine, _feminine, *_vowel = _french.split()
     ADJECTIVES[_english] = Adjective(_english.partition(" (")[0], (_masculine, _feminine, *(_vowel or [_masculine])),
                                      _side == "before", frozenset(_kinds.split()))
-
-_WARES = "thing container machine furniture clothing vehicle text fruit meal"
-# concept | English | French | kinds of subject | kinds of object | flags
-_VERBS = f"""
-sleep | sleep | dormir | {_PEOPLE} animal flyer | |
-work | work | travailler | {_PEOPLE} | |
-cry | cry | pleurer | {_PEOPLE} | |
-laugh | laugh | rire | {_PEOPLE} | |
-sing | sing | chanter | {_PEOPLE} | |
-dance | dance | danser | {_PEOPLE} | |
-smile | smile | sourire | {_PEOPLE} | |
-swim | swim | nager | {_PEOPLE} | |
-run | run | courir | {_PEOPLE} animal | |
-arrive | arrive | arriver | {_PEOPLE} transport | | event
-leave (go) | leave | partir | {_PEOPLE} transport | | event
-come back | come back | revenir | {_PEOPLE} animal | | event
-fall | fall | tomber | {_PEOPLE} animal | | event
-stay | stay | rester | {_PEOPLE} animal | |
-go out | go out | sortir | {_PEOPLE} animal | | event
-go | go | aller | {_PEOPLE} | |
-wake up | wake up | se réveiller | {_PEOPLE} | | event
-get up | get up | se lever | {_PEOPLE} | | event
-hide (self) | hide | se cacher | {_PEOPLE} animal flyer | |
-rest | rest | se reposer | {_PEOPLE} animal | |
-get dressed | get dressed | s'habiller | {_PEOPLE} | |
-walk | go for a walk | se promener | {_PEOPLE} | |
-see | see | voir | {_PEOPLE} animal | {_PEOPLE} animal building vehicle plant flyer | instant
-hear | hear | entendre | {_PEOPLE} | {_PEOPLE} animal transport song | instant
-read | read | lire | {_PEOPLE} | text |
-write | write | écrire | {_PEOPLE} | text song | made
-eat | eat | manger | {_PEOPLE} animal | fruit meal |
-drink | drink | boire | {_PEOPLE} | drink |
-buy | buy | acheter | {_PEOPLE} | {_WARES} fire candle drink |
-sell | sell | vendre | {_PEOPLE} | {_WARES} |
-find | find | trouver | {_PEOPLE} | thing container clothing text animal fire | instant
-lose | lose | perdre | {_PEOPLE} | thing clothing text | instant
-open | open | ouvrir | {_PEOPLE} | opening container |
-close | close | fermer | {_PEOPLE} | opening container |
-break | break | casser | {_PEOPLE} | machine furniture | instant
-wash | wash | laver | {_PEOPLE} | clothing vehicle |
-carry | carry | porter | {_PEOPLE} | container furniture |
-wear | wear | porter | {_PEOPLE} | clothing |
-draw | draw | dessiner | {_PEOPLE} | animal building plant vehicle flyer |
-look for | look for | chercher | {_PEOPLE} animal | thing clothing animal |
-wait for | wait for | attendre | {_PEOPLE} | {_PEOPLE} transport |
-listen to | listen to | écouter | {_PEOPLE} | {_PEOPLE} song sound | the
-look at | look at | regarder | {_PEOPLE} | {_PEOPLE} animal plant vehicle thing |
-watch | watch | regarder | {_PEOPLE} | match | the
-win | win | gagner | {_PEOPLE} | match | instant the
-know (be familiar) | know | connaître | {_PEOPLE} | {_PEOPLE} building song place fact | stative the
-know (a fact) | know | savoir | {_PEOPLE} | | stative clause
-love | love | aimer | {_PEOPLE} | {_PEOPLE} animal | stative the
-love (food) | love | aimer | {_PEOPLE} | meal drink fruit | stative every
-have | have | avoir | {_PEOPLE} | animal vehicle container | stative
-help | help | aider | {_PEOPLE} | {_PEOPLE} |
-follow | follow | suivre | {_PEOPLE} animal | {_PEOPLE} animal vehicle |
-visit (a place) | visit | visiter | {_PEOPLE} | building |
-visit (a person) | visit | rendre visite à | {_PEOPLE} | {_PEOPLE} |
-repair | repair | réparer | {_PEOPLE} | vehicle machine furniture |
-clean | clean | nettoyer | {_PEOPLE} | room furniture opening |
-forget | forget | oublier | {_PEOPLE} | thing container clothing text | instant
-understand | understand | comprendre | {_PEOPLE} | text question | instant the
-choose | choose | choisir | {_PEOPLE} | clothing thing fruit furniture | instant
-finish | finish | finir | {_PEOPLE} | text song | made
-thank | thank | remercier | {_PEOPLE} | {_PEOPLE} | instant
-call | call | appeler | {_PEOPLE} | {_PEOPLE} |
-obey | obey | obéir à | {_PEOPLE} animal | {_PEOPLE} | the
-answer | answer | répondre à | {_PEOPLE} | {_PEOPLE} question | the
-phone | phone | téléphoner à | {_PEOPLE} | {_PEOPLE} |
-need | need | avoir besoin de | {_PEOPLE} | thing container machine vehicle | stative
-be afraid of | be afraid/1 of | avoir peur/1 de | {_PEOPLE} animal | animal flyer | stative
-remember | remember | se souvenir de | {_PEOPLE} | {_PEOPLE} building place song text | stative the
-take care of | look after | s'occuper de | {_PEOPLE} | {_PEOPLE} animal | the
-leave (a place) | leave | quitter | {_PEOPLE} | building place room | instant the
-chase | chase | poursuivre | animal | animal |
-feed | feed | nourrir | {_PEOPLE} | animal |
-water | water | arroser | {_PEOPLE} | plant |
-light | light | allumer | {_PEOPLE} | candle |
-strike | strike | craquer | {_PEOPLE} | fire |
-play (game) | play | jouer à | {_PEOPLE} | game | every
-play (instrument) | play | jouer de | {_PEOPLE} | instrument | the
-miss | miss | manquer à | {_PEOPLE} | {_PEOPLE} animal | stative inverted
-like | like | plaire à | {_PEOPLE} | thing clothing text building song furniture vehicle container | stative inverted
-wash (own) | wash | se laver | {_PEOPLE} | body | own
-brush (own) | brush | se brosser | {_PEOPLE} | body | own
-cut (own) | cut | se couper | {_PEOPLE} | body | own
-break (own) | break | se casser | {_PEOPLE} | limb | own
-be hungry | be hungry/1 | avoir faim/1 | {_PEOPLE} animal | | stative idiom
-be thirsty | be thirsty/1 | avoir soif/1 | {_PEOPLE} animal | | stative idiom
-be cold | be cold/1 | avoir froid/1 | {_PEOPLE} animal | | stative idiom
-be sleepy | be sleepy/1 | avoir sommeil/1 | {_PEOPLE} | | stative idiom
-be right | be right/1 | avoir raison/1 | {_PEOPLE} | | stative idiom
-be wrong | be wrong/1 | avoir tort/1 | {_PEOPLE} | | stative idiom
-feel blue | feel blue | avoir le cafard | {_PEOPLE} | | stative idiom
-sleep like a log | sleep like/1 a/2 log | dormir comme/1 une/2 souche | {_PEOPLE} | | idiom affirmative
-spill the beans | spill the beans | vendre la mèche | {_PEOPLE} | | idiom
-play a trick on | play a/1 trick/2 on | jouer un/1 tour/2 à | {_PEOPLE} | {_PEOPLE} | idiom affirmative
-beat around the bush | beat around/1 the/2 bush | tourner autour/1 du/2 pot | {_PEOPLE} | | idiom
-be over the moon | be over the moon | être aux anges | {_PEOPLE} | | stative idiom
-cost an arm and a leg | cost an arm and a leg | coûter les yeux de la tête | vehicle building machine | | idiom affirmative
-say nothing (frog) | have a frog in POSSESSIVE throat | avoir un chat dans la gorge | {_PEOPLE} | | stative idiom affirmative
-give | give | donner | {_PEOPLE} | thing container text clothing fruit plant | gives
-show | show | montrer | {_PEOPLE} | thing clothing text vehicle machine plant | gives
-send | send | envoyer | {_PEOPLE} | text container | gives
-lend | lend | prêter | {_PEOPLE} | thing text clothing vehicle machine | gives
-sell (to) | sell | vendre | {_PEOPLE} | vehicle furniture machine animal | gives
-say | say | dire | {_PEOPLE} | | clause
-think | think | penser | {_PEOPLE} | | clause stative
-be | be | être | | | stative
-rain | rain | pleuvoir | | | weather
-snow | snow | neiger | | | weather
-rain hard | rain cats and dogs | pleuvoir des cordes | | | weather idiom affirmative
-be cold (weather) | be cold/1 | faire froid/1 | | | weather stative
-be nice (weather) | be nice/1 | faire beau/1 | | | weather stative
-"""
-VERBS = {}
-for _line in _VERBS.strip().splitlines():
-    _concept, _english, _french, _subject, _object, _flags = (field.strip() for field in _line.split("|"))
-    _reflexive = _french.startswith(("se ", "s'"))
-    _french = _french.removeprefix("se ").removeprefix("s'")
-    _preposition = _french.rpartition(" ")[2] if _french.endswith((" à", " de")) else ""
-    _french = _french.removesuffix(f" {_preposition}") if _preposition else _french
-    _head, _, _rest = _english.partition(" ")
-    _tete, _, _reste = _french.partition(" ")
-    VERBS[_concept] = Verb((_head, _rest), (_tete, _reste), _preposition, _reflexive, frozenset(_subject.split()),
-                           frozenset(_object.split()), frozenset(_flags.split()))

@@ -6,10 +6,14 @@ import random
 from dataclasses import replace
 
 from course_lib.data.translation.frames import NounPhrase as NP
-from course_lib.data.translation.lexicon import ADJECTIVES, NAMES, NOUNS, VERBS
+from course_lib.data.translation.lexicon import ADJECTIVES, NAMES, NOUNS
 from course_lib.data.translation.phrases import NUMERALS
 from course_lib.data.translation.selection import (
-    MASS, OF_KIND, OWNED, PASSING, PEOPLE, PLACES, adjectives_of, is_person, kind_of)
+    MASS, OF_KIND, OWNED, PASSING, PEOPLE, PLACES, adjectives_of, is_person)
+from course_lib.data.translation.verbs import VERBS
+
+
+_SOMEBODYS = ("friend", "neighbour", "doctor", "teacher")
 
 
 class NounPhrases:
@@ -30,21 +34,23 @@ class NounPhrases:
         determiner = self.rng.choice(determiners.split())
         if noun.kind == "family":
             determiner = "my"
-        elif determiner == "my" and noun.kind not in OWNED and concept not in ("friend", "neighbour", "doctor", "teacher"):
+        elif determiner == "my" and noun.kind not in OWNED and concept not in _SOMEBODYS:
             determiner = "the"
         elif noun.kind in MASS and determiners.startswith("the the the a") and self.often(0.5):
             determiner = "a"
         elif determiner == "a" and concept in ("king", "queen", "hero", "truth", "way", "radio", "music"):
             determiner = "the"
         if determiner == "my":
-            determiner = self.pronoun_of(holder) if holder and is_person(holder) and self.often(0.6) else self.rng.choice("I I he she we they you".split())
+            own = holder and is_person(holder) and self.often(0.6)
+            determiner = self.pronoun_of(holder) if own else self.rng.choice("I I he she we they you".split())
         if determiner == "a" and many and self.often(0.5):
             determiner = self.rng.choice(list(NUMERALS)[:3 if noun.kind in PEOPLE else 8])
         if noun.english[0] == noun.english[1] and concept == "sheep":
             many = many and determiner not in ("the", "a", *"I he she we they you".split())
         fitting = [a for a in adjectives_of(concept) if a not in PASSING or determiner in ("the", "a", "this")]
         fitting = [a for a in fitting if a in ("old", "young")] if noun.kind == "family" else fitting
-        fitting = [a for a in fitting for _ in range(1 if ADJECTIVES[a].before else 7)]  # as most French ones stand after
+        # Those that stand after their noun in French are the rule.
+        fitting = [a for a in fitting for _ in range(1 if ADJECTIVES[a].before else 7)]
         chosen = self.rng.choice(fitting) if fitting and self.often(adjective) else ""
         phrase = NP(concept, determiner, many, chosen)
         if self.often(owner) and noun.kind in OWNED and noun.kind not in ("furniture", "fruit"):
@@ -57,13 +63,15 @@ class NounPhrases:
             return "they"
         if np.concept in ("I", "he", "she", "we", "you", "they"):
             return np.concept
-        gender = NAMES.get(np.concept) or NOUNS[np.antecedent or np.concept].gender if np.concept != "who" or np.antecedent else "m"
+        known = np.antecedent or np.concept
+        gender = NAMES.get(known) or (NOUNS[known].gender if known in NOUNS else "m")
         return "she" if gender == "f" and (np.concept in NAMES or is_person(np)) else "he"
 
     def owner(self, besides="") -> NP:
         if self.often(0.4):
             return NP(self.rng.choice(list(NAMES)))
-        return self.np({"job", "person", "family"}, "the the the this", adjective=0, owner=0, plural=0.12, besides=besides)
+        return self.np({"job", "person", "family"}, "the the the this", adjective=0, owner=0, plural=0.12,
+                       besides=besides)
 
     def person(self, pronouns="I he she we you they", named=0.1, pronoun=0.4, besides="", **options) -> NP:
         draw = self.rng.random()
@@ -96,7 +104,8 @@ class NounPhrases:
             if len(kinds) > 3 and self.often(0.5):
                 kinds -= PEOPLE
             elif self.often(0.2):
-                return NP(self.rng.choice([n for n in NAMES if n != subject.concept and not subject.joined] or ["Marie"]))
+                return NP(self.rng.choice([n for n in NAMES if n != subject.concept and not subject.joined]
+                                          or ["Marie"]))
         if "every" in entry.flags:
             concept = self.rng.choice([noun for kind in sorted(kinds) for noun in OF_KIND[kind] if noun != "bean"])
             return NP(concept, "every", NOUNS[concept].kind == "fruit")

@@ -6,10 +6,11 @@ from collections import Counter
 
 from course_lib.data.translation.conjugation import WITH_ETRE, participle
 from course_lib.data.translation.frames import Bulletin, Clause, NounPhrase
-from course_lib.data.translation.lexicon import ADJECTIVES, NOUNS, VERBS
+from course_lib.data.translation.lexicon import ADJECTIVES, NOUNS
 from course_lib.data.translation.phrases import TIMES
 from course_lib.data.translation.selection import MASS, kind_of
 from course_lib.data.translation.tokens import Token
+from course_lib.data.translation.verbs import VERBS
 
 #: name: what it is
 PHENOMENA = {
@@ -21,12 +22,14 @@ PHENOMENA = {
     "clitic": "a pronoun before its verb", "passé composé": "a past of two words",
     "être": "a past with être, whose participle agrees", "imparfait": "what was, or was going on",
     "future": "will and a verb are one word", "progressive": "is or was and a verb in -ing are one word",
-    "know": "savoir or connaître, savoir nager", "inversion": "I miss you: vous me manquez", "genitive": "Paul's hat: le chapeau de Paul",
+    "know": "savoir or connaître, savoir nager", "inversion": "I miss you: vous me manquez",
+    "genitive": "Paul's hat: le chapeau de Paul",
     "idiom": "not to be taken word for word", "question": "est-ce que, inversion, question words",
     "noun sense": "one English noun, several in French", "verb sense": "one English verb, several in French",
     "one to many": "one word for several: pomme de terre", "reflexive": "se laver",
     "recent past": "has just arrived: vient d'arriver", "depuis": "has been working for a week: travaille depuis",
-    "compound": "a garden chair: une chaise de jardin", "own body": "her hands are les mains", "partitive": "de l'eau", "generic": "coffee is le café",
+    "compound": "a garden chair: une chaise de jardin", "own body": "her hands are les mains", "partitive": "de l'eau",
+    "generic": "coffee is le café",
     "modal": "can, must, want to, know how to", "comparison": "plus grand que", "relative clause": "qui and que",
     "reference": "it is il or elle by what it stands for", "several clauses": "and, but, because, when, that",
     "indirect object": "somebody to whom", "preposition": "a verb whose object has a preposition in one language only",
@@ -38,8 +41,9 @@ _ENGLISH_VERBS = Counter(verb for verb in {(verb.english, verb.french[0], verb.p
                          for verb in [verb[0]])
 _INFLECTED = {form for a in ADJECTIVES.values() for form in (a.french[1], a.french[0] + "s", a.french[1] + "s")
               } - {a.french[0] for a in ADJECTIVES.values()}
-_INFLECTED |= {participle(verb.french[0], f, p) for verb in VERBS.values() for f, p in ((True, False), (False, True), (True, True))
-               } - {participle(verb.french[0]) for verb in VERBS.values()}
+_INFLECTED |= {participle(verb.french[0], f, p) for verb in VERBS.values()
+               for f, p in ((True, False), (False, True), (True, True))} - {
+                   participle(verb.french[0]) for verb in VERBS.values()}
 _INFLECTED |= {"beaux", "nouveaux", "meilleure", "meilleurs", "meilleures", "pires"}
 _LIAISON = ("bel", "vieil", "nouvel", "cet")
 
@@ -74,21 +78,26 @@ def _clause(c: Clause, found: set):
     verb = VERBS.get(c.predicate, VERBS["have"])
     flags = verb.flags
     past = c.tense == "past" or c.aspect == "perfect"
-    imperfect = c.tense == "past" and (c.aspect == "progressive" or "stative" in flags or c.predicate in ("be", "exist") or c.age)
+    imperfect = c.tense == "past" and (c.aspect == "progressive" or "stative" in flags or c.predicate == "exist")
     checks = {
-        "negation": c.negation, "question": c.question, "modal": c.modal, "comparison": c.degree, "existential": c.predicate == "exist",
-        "no article": c.profession is not None and not c.profession.adjective, "adverb": c.adverb, "indirect object": c.recipient,
+        "negation": c.negation, "question": c.question, "modal": c.modal, "comparison": c.degree,
+        "existential": c.predicate == "exist",
+        "no article": c.profession is not None and not c.profession.adjective, "adverb": c.adverb,
+        "indirect object": c.recipient,
         "several clauses": c.second or c.content, "inversion": "inverted" in flags, "idiom": "idiom" in flags or c.age,
-        "know": c.predicate.startswith("know") or c.modal == "know how", "own body": "own" in flags, "reflexive": verb.reflexive,
+        "know": c.predicate.startswith("know") or c.modal == "know how", "own body": "own" in flags,
+        "reflexive": verb.reflexive,
         "recent past": c.aspect == "recent", "depuis": c.aspect == "since",
         "future": c.tense == "future", "progressive": c.aspect == "progressive", "imparfait": imperfect,
-        "passé composé": past and not imperfect, "être": past and not imperfect and (verb.reflexive or verb.french[0] in WITH_ETRE),
+        "passé composé": past and not imperfect, "être": past and not imperfect
+        and (verb.reflexive or verb.french[0] in WITH_ETRE),
         "preposition": bool(verb.preposition) != bool(verb.english[1]) and c.object and "inverted" not in flags,
         "verb sense": _ENGLISH_VERBS[verb.english] > 1, "one to many": verb.french[1] and "idiom" not in flags,
         "time": c.time and " " in TIMES[c.time][0],
     }
     found.update(name for name, holds in checks.items() if holds)
-    if c.negation and c.predicate != "be" and not verb.preposition and c.object and c.object.determiner == "a" and not c.object.owner:
+    indefinite = c.object and c.object.determiner == "a" and not c.object.owner
+    if c.negation and c.predicate != "be" and not verb.preposition and indefinite:
         found.add("de under negation")
     for np in (c.subject, c.object, c.recipient, c.standard, c.profession, c.place):
         if np is not None:

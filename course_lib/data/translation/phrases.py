@@ -47,4 +47,5 @@ CONJUNCTIONS = {"and": ("and/0", "et/0"), "but": ("but/0", "mais/0"), "because":
                 "if": ("if/0", "si/0")}
 NUMERALS = dict(zip("two three four five six seven eight nine ten eleven twelve".split(),
                     "deux trois quatre cinq six sept huit neuf dix onze douze".split()))
-AGES = NUMERALS | {"twenty": "vingt", "thirty": "trente", "forty": "quarante", "sixty": "soixante", "eighty": "quatre-vingts"}
+AGES = NUMERALS | {"twenty": "vingt", "thirty": "trente", "forty": "quarante", "sixty": "soixante",
+                   "eighty": "quatre-vingts"}

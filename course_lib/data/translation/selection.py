@@ -6,7 +6,8 @@ import zlib
 from functools import lru_cache
 
 from course_lib.data.translation.frames import Clause, NounPhrase
-from course_lib.data.translation.lexicon import ADJECTIVES, NAMES, NOUNS, UNSAID, VERBS
+from course_lib.data.translation.lexicon import ADJECTIVES, NAMES, NOUNS, UNSAID
+from course_lib.data.translation.verbs import VERBS
 
 PEOPLE = frozenset(("person", "job", "family"))
 MASS = ("meal", "drink")
@@ -18,19 +19,24 @@ for _concept, _noun in NOUNS.items():
 
 _PLAIN = [v for v, verb in VERBS.items() if verb.subject and not verb.flags & {"gives", "clause", "idiom"}]
 INTRANSITIVE = [v for v in _PLAIN if not VERBS[v].object and v not in ("know (a fact)", "go")]
-TRANSITIVE = [v for v in _PLAIN if VERBS[v].object and not VERBS[v].flags & {"inverted", "own"} and not v.startswith("play")]
+TRANSITIVE = [v for v in _PLAIN if VERBS[v].object and not VERBS[v].flags & {"inverted", "own"}
+              and not v.startswith("play")]
 IDIOMS = [v for v, verb in VERBS.items() if "idiom" in verb.flags and verb.subject]
 GIVES = [v for v, verb in VERBS.items() if "gives" in verb.flags]
 WEATHER = [v for v, verb in VERBS.items() if "weather" in verb.flags]
 EVENTS = ("arrive", "leave (go)", "come back", "fall", "go out")
 GROOMING = ("wake up", "get up", "get dressed", "smile")
 #: What goes on for a while, the first eight without an object.
-LASTING = ("sleep", "work", "cry", "run", "sing", "dance", "laugh", "rest", "read", "wait for", "look for", "listen to", "write",
+LASTING = ("sleep", "work", "cry", "run", "sing", "dance", "laugh", "rest", "read", "wait for", "look for",
+           "listen to", "write",
            "play (game)", "play (instrument)")
 #: Why: what somebody does, and how they feel then.
-REASONS = {"cry": ("be sad", "miss", "feel blue"), "sleep": ("be tired", "be sleepy"), "rest": ("be tired", "be sleepy"),
-           "come back": ("be hungry", "rain", "be cold", "be thirsty", "miss"), "leave (go)": ("be tired", "be sleepy", "be cold", "miss"),
-           "sing": ("be happy", "be over the moon"), "dance": ("be happy", "be over the moon"), "laugh": ("be happy", "be over the moon")}
+REASONS = {"cry": ("be sad", "miss", "feel blue"), "sleep": ("be tired", "be sleepy"),
+           "rest": ("be tired", "be sleepy"),
+           "come back": ("be hungry", "rain", "be cold", "be thirsty", "miss"), "leave (go)": ("be tired", "be sleepy",
+                                                                                               "be cold", "miss"),
+           "sing": ("be happy", "be over the moon"), "dance": ("be happy", "be over the moon"),
+           "laugh": ("be happy", "be over the moon")}
 #: What nobody can, must or wants to do.
 UNPLANNED = ("see", "hear", "cry", "laugh", "fall", "lose", "forget", "find", "break", "smile", "wake up", "be right")
 _WITH_COMPOUNDS = ("red", "white", "black", "blue", "yellow", "grey", "tired", "happy", "broken")
@@ -40,8 +46,10 @@ PASSING = ("sad", "happy", "tired", "proud", "jealous", "cold", "hot", "dirty", 
 #: What one learns how to do.
 LEARNT = ("swim", "dance", "sing", "draw", "repair", "play (game)", "play (instrument)", "light")
 WHERE = ("buy", "sell", "find", "lose", "see", "hide (self)", "sleep", "work", "eat", "fall")
-GRADED = [a for a in ADJECTIVES if a not in ("red", "green", "white", "black", "blue", "yellow", "grey", "broken", "empty",
-                                             "round", "new", "new (unused)", "bad", "jealous", "dry", "fresh", "pretty")]
+GRADED = [a for a in ADJECTIVES if a not in ("red", "green", "white", "black", "blue", "yellow", "grey", "broken",
+                                             "empty",
+                                             "round", "new", "new (unused)", "bad", "jealous", "dry", "fresh",
+                                             "pretty")]
 PLACES = {
     "in": ("garden", "kitchen", "bedroom", "church", "castle", "house", "hotel", "village"),
     "outside": ("garden", "park", "forest", "village"),
@@ -71,7 +79,8 @@ def is_person(np: NounPhrase) -> bool:
 @lru_cache(maxsize=None)
 def adjectives_of(noun: str) -> tuple[str, ...]:
     """Adjectives that a noun can have."""
-    known = [a for a in ADJECTIVES if NOUNS[noun].kind in ADJECTIVES[a].kinds and a not in PREDICATIVE and (a, noun) not in UNSAID]
+    known = [a for a in ADJECTIVES if NOUNS[noun].kind in ADJECTIVES[a].kinds and a not in PREDICATIVE
+             and (a, noun) not in UNSAID]
     if " " in NOUNS[noun].french[0]:  # far from its noun an adjective sounds wrong: une chaise de jardin étrange
         known = [a for a in known if ADJECTIVES[a].before or a in _WITH_COMPOUNDS]
     return tuple(known)
@@ -97,8 +106,10 @@ def compositions(frame) -> set[tuple[str, str]]:
         parts = (frame.owner, frame.joined, frame.relative)
     elif isinstance(frame, Clause):
         pairs = ((frame.predicate, frame.object), (frame.complement, frame.subject))
-        found = {(word, np.antecedent or np.concept) for word, np in pairs if word and np and kind_of(np) and word != "exist"}
-        parts = (frame.subject, frame.object, frame.recipient, frame.standard, frame.profession, frame.place, frame.content,
+        found = {(word, np.antecedent or np.concept) for word, np in pairs if word and np and kind_of(np)
+                 and word != "exist"}
+        parts = (frame.subject, frame.object, frame.recipient, frame.standard, frame.profession, frame.place,
+                 frame.content,
                  frame.second)
     else:
         return set()

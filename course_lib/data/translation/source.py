@@ -36,11 +36,13 @@ def read_pairs(source: str | Path, size: int, held_out: int, lowercase: bool = F
     wanted = {"train": size + len(missing) * held_out, "validation": held_out, "iid": held_out}
     for part, pairs in texts.items():
         if pairs is not None and len(pairs) < wanted[part]:
-            cut = f" ({size} to train, {held_out} for each of {', '.join(missing)})" if missing and part == "train" else ""
+            cut = missing and part == "train"
+            cut = f" ({size} to train, {held_out} for each of {', '.join(missing)})" if cut else ""
             raise ValueError(f"{part} of {source} has {len(pairs)} pairs, but {wanted[part]} are asked for{cut}")
     for number, part in enumerate(missing):
         texts[part] = texts["train"][size + number * held_out:]
-    parts = {"train": texts["train"][:size], "validation": texts["validation"][:held_out], "iid": texts["iid"][:held_out]}
+    parts = {"train": texts["train"][:size], "validation": texts["validation"][:held_out],
+             "iid": texts["iid"][:held_out]}
     return {part: [_row(*pair, lowercase) for pair in pairs] for part, pairs in parts.items()}
 
 
@@ -62,7 +64,8 @@ def _read(english, french):
         except UnicodeDecodeError as error:
             raise ValueError(f"{path} is not UTF-8: convert it first") from error
     if len(sides[0]) != len(sides[1]):
-        raise ValueError(f"{english} has {len(sides[0])} lines, {french} has {len(sides[1])}: not line by line translations")
+        raise ValueError(f"{english} has {len(sides[0])} lines, {french} has {len(sides[1])}: "
+                         "not translations line by line")
     return _checked(zip(*sides), english.parent / english.stem)
 
 
@@ -87,8 +90,9 @@ def _hub(name, wanted):
     except ValueError:
         raise
     except Exception as error:  # the Hub's library has many, not all of them OSErrors
-        raise OSError(f"no files {name}.en and {name}.fr, no such folder, and no such dataset with English and French could "
-                      f"be read from the Hub ({type(error).__name__}): check the name, the network") from error
+        raise OSError(f"no files {name}.en and {name}.fr, no such folder, and no such dataset with English and "
+                      f"French could be read from the Hub ({type(error).__name__}): check the name, the "
+                      "network") from error
 
 
 def _row(english, french, lowercase):

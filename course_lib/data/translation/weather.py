@@ -18,13 +18,16 @@ SLOTS = {
         "a/1 few/1 clouds/2": "quelques/1 nuages/2", "clear": "dégagé", "mainly/1 clear/2": "généralement/1 dégagé/2",
         "cloudy/1 periods/2": "passages/2 nuageux/1", "becoming cloudy/1": "ennuagement/1", "clearing": "dégagement"},
     "falling": {
-        "rain": "pluie", "snow": "neige", "showers": "averses", "flurries/1": "averses/1 de neige/1", "drizzle": "bruine",
+        "rain": "pluie", "snow": "neige", "showers": "averses", "flurries/1": "averses/1 de neige/1",
+        "drizzle": "bruine",
         "freezing/1 rain/2": "pluie/2 verglaçante/1", "light/1 snow/2": "faible/1 neige/2", "thunderstorms": "orages",
         "heavy/1 rain/2": "pluie/2 abondante/1", "hail": "grêle", "wet/1 snow/2": "neige/2 mouillée/1",
         "scattered/1 showers/2": "averses/2 éparses/1", "patchy/1 drizzle/2": "bruine/2 intermittente/1"},
     "when": {
-        "this/1 morning/2": "ce/1 matin/2", "this/1 afternoon/2": "cet/1 après-midi/2", "this/1 evening/2": "ce/1 soir/2",
-        "overnight/1": "au cours de la nuit/1", "near/1 noon/2": "vers/1 midi/2", "near/1 midnight/2": "vers/1 minuit/2",
+        "this/1 morning/2": "ce/1 matin/2", "this/1 afternoon/2": "cet/1 après-midi/2",
+        "this/1 evening/2": "ce/1 soir/2",
+        "overnight/1": "au cours de la nuit/1", "near/1 noon/2": "vers/1 midi/2",
+        "near/1 midnight/2": "vers/1 minuit/2",
         "tomorrow": "demain", "late/1 this/2 afternoon/3": "tard/1 cet/2 après-midi/3",
         "on/1 Saturday/2": "samedi/2", "on/1 Sunday/2": "dimanche/2", "early/1 tomorrow/2": "tôt/1 demain/2"},
     "where": {
@@ -37,7 +40,8 @@ SLOTS = {
                 "zero": "zéro"},
     "speed": {str(n): str(n) for n in range(20, 100, 10)},
     "percent": {str(n): str(n) for n in range(30, 80, 10)},
-    "amount": {"2/1 to/2 4/3 cm/4": "2/1 à/2 4/3 cm/4", "5/1 cm/2": "5/1 cm/2", "5/1 to/2 10/3 cm/4": "5/1 à/2 10/3 cm/4",
+    "amount": {"2/1 to/2 4/3 cm/4": "2/1 à/2 4/3 cm/4", "5/1 cm/2": "5/1 cm/2",
+               "5/1 to/2 10/3 cm/4": "5/1 à/2 10/3 cm/4",
                "10/1 to/2 15/3 mm/4": "10/1 à/2 15/3 mm/4", "20/1 mm/2": "20/1 mm/2"},
 }
 #: name: (English, French)
@@ -51,7 +55,8 @@ PATTERNS = {
     "risk": ("risk/1 of/2 {falling} {when}", "risque/1 de/2 {falling} {when}"),
     "chance": ("{percent} percent/1 chance/2 of/3 {falling}", "{percent} pour cent/1 de probabilité/2 de/3 {falling}"),
     "wind": ("wind/1 {from} {speed} km/h/2", "vents/1 de le {from} de {speed} km/h/2"),
-    "gusts": ("wind/1 {from} {speed} km/h/2 gusting/3 to/4 90", "vents/1 de le {from} de {speed} km/h/2 avec rafales/3 à/4 90"),
+    "gusts": ("wind/1 {from} {speed} km/h/2 gusting/3 to/4 90",
+              "vents/1 de le {from} de {speed} km/h/2 avec rafales/3 à/4 90"),
     "becoming light": ("wind/1 becoming/2 light/3 {when}", "vents/1 devenant/2 légers/3 {when}"),
     "high": ("high/1 {degrees}", "maximum/1 {degrees}"),
     "low": ("low/1 {degrees}", "minimum/1 {degrees}"),

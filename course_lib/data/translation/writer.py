@@ -6,13 +6,15 @@ from dataclasses import replace
 
 from course_lib.data.translation.clauses import Clauses
 from course_lib.data.translation.frames import Clause, NounPhrase as NP
-from course_lib.data.translation.lexicon import ADJECTIVES, NAMES, NOUNS, VERBS
+from course_lib.data.translation.lexicon import ADJECTIVES, NAMES, NOUNS
 from course_lib.data.translation.nouns import overlap
 from course_lib.data.translation.selection import (
     EVENTS, INTRANSITIVE, LASTING, MASS, REASONS, TRANSITIVE, is_person, kind_of, predicates_of)
+from course_lib.data.translation.verbs import VERBS
 
 #: How often each kind of sentence is drawn.
-KINDS = dict(transitive=34, intransitive=9, going=2, description=4, giving=13, missing=13, knowing=1.5, playing=4, grooming=6,
+KINDS = dict(transitive=34, intransitive=9, going=2, description=4, giving=13, missing=13, knowing=1.5, playing=4,
+             grooming=6,
              idiom=7, existing=1.5, weather=1.5, relative=5, compound=5)
 
 
@@ -28,10 +30,11 @@ class Writer(Clauses):
         """What somebody knows, thinks or says, or can do."""
         subject, draw = self.person(), self.rng.random()
         if draw < 0.4:
-            c = self.dress(Clause("know (be familiar)", subject, NP(self.rng.choice(("answer", "truth")))), time=0, adverb=0)
-            return c
+            known = NP(self.rng.choice(("answer", "truth")))
+            return self.dress(Clause("know (be familiar)", subject, known), time=0, adverb=0)
         if draw < 0.65:
-            return self.dress(Clause(self.rng.choice(("swim", "dance", "sing", "draw")), subject, modal="know how"), modal=1, time=0)
+            return self.dress(Clause(self.rng.choice(("swim", "dance", "sing", "draw")), subject, modal="know how"),
+                              modal=1, time=0)
         verb = self.rng.choice(("know (a fact)", "know (a fact)", "think", "say"))
         tense = "past" if verb == "say" and draw < 0.85 else "present"
         content = self.short("past" if tense == "past" else "")
@@ -57,16 +60,19 @@ class Writer(Clauses):
         fitting = predicates_of(head.concept)
         if fitting and not head.adjective and self.often(0.5):
             return self.dress(Clause("be", head, complement=self.rng.choice(fitting)), question=0, adverb=0, time=0)
-        verb = self.rng.choice([v for v in TRANSITIVE if kind in VERBS[v].object and "made" not in VERBS[v].flags and v != verb])
+        verb = self.rng.choice([v for v in TRANSITIVE if kind in VERBS[v].object and "made" not in VERBS[v].flags
+                                and v != verb])
         subject = self.person(adjective=0, besides=head.concept)
         return self.dress(Clause(verb, subject, head), question=0.1, time=0, adverb=0)
 
     def short(self, tense="") -> Clause:
         """A clause to be part of a longer sentence: no question, modal, adverb or time; of that tense, if any."""
         while True:
-            kind = self.rng.choice((self.intransitive, self.description, self.transitive, self.giving, self.idiom, self.missing))
+            kind = self.rng.choice((self.intransitive, self.description, self.transitive, self.giving, self.idiom,
+                                    self.missing))
             c = kind()
-            if not (c.question or c.modal or c.adverb or c.time) and c.negation in ("", "not") and c.tense == (tense or c.tense):
+            bare = not (c.question or c.modal or c.adverb or c.time) and c.negation in ("", "not")
+            if bare and c.tense == (tense or c.tense):
                 return c
 
     def compound(self) -> Clause:
@@ -77,19 +83,24 @@ class Writer(Clauses):
         if draw < 0.65:
             return self.reason()
         if draw < 0.85:
-            first = Clause(self.rng.choice(LASTING[:8]), self.person(), aspect="progressive", tense=self.rng.choice(("past", "present")))
+            first = Clause(self.rng.choice(LASTING[:8]), self.person(), aspect="progressive",
+                           tense=self.rng.choice(("past", "present")))
             if first.tense == "past":
-                return replace(first, conjunction="when", second=Clause(self.rng.choice(EVENTS[:4]), self.person(besides=first.subject.concept),
+                return replace(first, conjunction="when", second=Clause(self.rng.choice(EVENTS[:4]),
+                                                                        self.person(besides=first.subject.concept),
                                                                         tense="past"))
             other = self.rng.choice([v for v in LASTING[:8] if v != first.predicate])
-            return replace(first, conjunction="while", second=Clause(other, self.person(besides=first.subject.concept), aspect="progressive"))
+            return replace(first, conjunction="while", second=Clause(other, self.person(besides=first.subject.concept),
+                                                                     aspect="progressive"))
         return self.contrast()
 
     def contrast(self) -> Clause:
         """One does it, and the other something else, or the other does not."""
-        first = Clause(self.rng.choice(LASTING[:8]), self.person(), tense=self.rng.choice(("past", "present", "future")))
+        first = Clause(self.rng.choice(LASTING[:8]), self.person(),
+                       tense=self.rng.choice(("past", "present", "future")))
         if self.often(0.2):
-            first = replace(first, predicate="be", tense="past" if first.tense == "past" else "present", complement=self.rng.choice(("tired", "rich", "happy", "lazy", "sad")))
+            first = replace(first, predicate="be", tense="past" if first.tense == "past" else "present",
+                            complement=self.rng.choice(("tired", "rich", "happy", "lazy", "sad")))
         elif first.tense == "present":
             first = replace(first, aspect="progressive")
         second = replace(first, subject=self.person(besides=first.subject.concept))
@@ -99,7 +110,8 @@ class Writer(Clauses):
             return replace(first, conjunction="but", second=replace(second, negation="not"))
         if first.complement:
             return replace(first, conjunction="but", second=replace(second, complement=self.rng.choice(
-                [a for a in ("tired", "poor", "intelligent", "brave", "jealous") if a in ADJECTIVES and a != first.complement])))
+                [a for a in ("tired", "intelligent", "brave", "jealous") if a in ADJECTIVES
+                 and a != first.complement])))
         return replace(first, conjunction="and", second=replace(second, predicate=self.rng.choice(
             [v for v in LASTING[:8] if v != first.predicate])))
 
@@ -107,7 +119,8 @@ class Writer(Clauses):
         """A clause with a because."""
         subject, verb = self.person(), self.rng.choice(list(REASONS))
         tense = self.rng.choice(("past", "past", "present"))
-        first = Clause(verb, subject, tense=tense, aspect="progressive" if tense == "present" and verb not in EVENTS else "simple")
+        first = Clause(verb, subject, tense=tense, aspect="progressive" if tense == "present" and verb not in EVENTS
+                       else "simple")
         first = replace(first, tense="past") if verb in EVENTS else first
         known = subject.concept if subject.concept in NOUNS or subject.concept in NAMES and not subject.joined else ""
         who = NP(self.pronoun_of(subject), "", bool(subject.plural or subject.joined), antecedent=known)
@@ -129,7 +142,8 @@ class Writer(Clauses):
             if first.negation or first.tense == "present":
                 continue
             known = first.object
-            if first.predicate in TRANSITIVE and known.concept in NOUNS and kind_of(known) not in (*MASS, "game", "sound", "question"):
+            if first.predicate in TRANSITIVE and known.concept in NOUNS and kind_of(known) not in (*MASS, "game",
+                                                                                                   "sound", "question"):
                 break
         again = NP("they" if known.plural else "she" if NOUNS[known.concept].gender == "f" and is_person(known) else
                    "he" if is_person(known) else "it", "", known.plural, antecedent=known.concept)
@@ -157,5 +171,6 @@ class Writer(Clauses):
         elif self.often(0.3):
             second = self.reason()
         if first.content is not None:
-            return replace(first, content=replace(first.content, conjunction="and", second=second)) if second.content is None else first
+            return replace(first, content=replace(first.content, conjunction="and",
+                                                  second=second)) if second.content is None else first
         return replace(first, conjunction=self.rng.choice(("and", "but")), second=second)
