@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import datetime
 import json
+import math
 import os
 import re
 import signal
@@ -181,6 +182,21 @@ def test_canvas_gets_its_columns(batch):
     assert table[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "05_small"]
     assert table[1][0].strip() == "Points Possible" and table[1][-1] == "10"
     assert ["perfect", "", "", "perfect", "", "7"] in table
+    # the rules of Canvas's lib/gradebook_importer.rb, revision 00b222d: header, student columns, assignments, points
+    header, points, *students = table
+    assert "Student" in header[0] and "ID" in header[1] and re.search(r"SIS\s+User\s+ID", header[2])
+    assert re.search(r"SIS\s+Login\s+ID", header[3]) and "Section" in header[4]
+    assert not re.search("(Current|Final) (Score|Points|Grade)|Override (Score|Grade|Status)", header[5])
+    assert "Points Possible" in points[0] and {len(row) for row in table} == {6} and "" not in {row[5] for row in students}
+
+
+@needs_bubblewrap
+def test_moodle_gets_a_column_of_users_and_one_of_numbers(batch):
+    """Its import maps columns by their heads, a row each user, and refuses what is no number (gradeimport_csv, load_data.php)."""
+    with open(batch / "grades.csv", encoding="utf-8", newline="") as file:
+        header, *students = list(csv.reader(file))
+    assert header[:2] == ["Student", "Score"] and len(set(header)) == len(header)
+    assert len({row[0] for row in students}) == len(students) and all(math.isfinite(float(row[1])) for row in students)
 
 
 @needs_bubblewrap
@@ -582,6 +598,14 @@ def test_points_by_hand(small, tmp_path):
         path.write_text("student,question,points,comment\n" + line)
         with pytest.raises(NotebookError, match=said):
             gradebook.read_manual(path, small)
+
+
+def test_a_late_students_page_says_what_was_taken_off(small):
+    results = {id: Result(id, "ok", 1) for id in small.questions}
+    policy = Policy(due=datetime.datetime(2026, 3, 1, tzinfo=datetime.timezone.utc), percent_per_day=10)
+    late = gradebook.grade_of("ann", policy.due.timestamp() + 7.5 * 86400, results, small, policy, {})
+    assert (late.kept, late.score) == (0.2, 2)
+    assert "<strong>2 of 10 points</strong>, after 80% was taken off" in feedback.page(late, small)
 
 
 def test_a_grade_that_is_to_come_is_no_zero(small):

@@ -131,6 +131,11 @@ class Attention(nn.Module):
     try: os.write(3, struct.pack(">II", len(text), len(data)) + text.encode() + data)
     except OSError: pass
 os._exit(0)"""), FAIL),
+    "a message of many lists": ("q1", CHANNEL + during("""text = json.dumps(["observations", ["dict", "out", ["list", *[["list"]] * 800000]], ["dict"]]).encode()
+at = 0
+data = struct.pack(">II", len(text), 0) + text
+while at < len(data): at += os.write(3, data[at:])
+os._exit(0)"""), FAIL),
     "a promise of 4 GB": ("q1", "import struct\n" + during("os.write(3, struct.pack('>II', 2**32 - 1, 2**32 - 1))\nos._exit(0)"), {"died"}),
     "pickle bomb as result": ("q2", CHANNEL + "import os\ndef most_frequent(w):\n    return Boom()\n", {"wrong"}),
     "patches the transport": ("q1", "import sys\nfor name in ('transport', 'remote'):\n    module = sys.modules['course_lib.grading.' + name]\n"
@@ -340,7 +345,8 @@ def test_an_ordinary_user_gets_a_sandbox_too(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(AS_USER)
     names = ["the worker's memory", "traces the worker", "path tricks", "home, passwords, programs", "other processes", "becomes root",
-             "writes elsewhere", "symlink out of /tmp", "thread bomb", "fills /tmp", "leaves a process", "finds the process", "finds it"]
+             "writes elsewhere", "symlink out of /tmp", "thread bomb", "fills /tmp", "leaves a process", "finds the process", "finds it",
+             "stops the worker", "memory of System V", "memory that it inherited", "a file system of its own", "leaves a mark on /tmp", "names of many files"]
     done = subprocess.run([*command, sys.executable, str(script), str(tmp_path), *names], capture_output=True, text=True, cwd=ROOT,
                           env={**os.environ, "PYTHONPATH": str(ROOT)})
     statuses = done.stdout.split()

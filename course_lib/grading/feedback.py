@@ -33,7 +33,7 @@ def page(grade: Grade, set: Set) -> str:
         status = f"{grade.status[id]}: {STATUSES.get(grade.status[id], '')}"
         cells = [f"{id}: {question.title}", f"{points} of {question.points}", status, grade.feedback[id]]
         rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
-    late = f", of which {1 - grade.kept:.0%} was taken off for lateness" if grade.kept < 1 else ""
+    late = f", after {1 - grade.kept:.0%} was taken off for lateness" if grade.kept < 1 else ""
     return _PAGE.format(set=html.escape(set.name), student=html.escape(grade.student), score=grade.score,
                         possible=set.points, late=late, rows="\n".join(rows))
 

@@ -88,7 +88,7 @@ class Policy:
         if late <= self.grace_minutes * 60:
             return 1.0
         days = math.ceil(late / 86400)
-        return 0.0 if days > self.days else max(0.0, 1 - self.percent_per_day / 100 * days)
+        return 0.0 if days > self.days else round(max(0.0, 1 - self.percent_per_day / 100 * days), 6)
 
 
 def read_policy(path: Path | None) -> Policy:
@@ -227,8 +227,9 @@ def grade_of(student: str, handed_in: float, results: dict[str, Result], set: Se
 
 def write_csv(path: Path, grades: list[Grade], set: Set) -> list[Path]:
     """Two files. `path`: for people, and for Moodle, whose import asks which column is the user (`Student`)
-    and which the grade (`Score`). Beside it NAME_canvas.csv: the columns of Canvas's gradebook export,
-    with a row of points possible; the student is the SIS Login ID.
+    and which the grade (`Score`). Beside it NAME_canvas.csv, as Canvas's importer asks for (its
+    lib/gradebook_importer.rb, 2026): these columns to Section, a column for the assignment, a row whose
+    first cell says Points Possible. The student is the SIS Login ID.
     """
     header = ["Student", "Score", "Points possible", "Kept after lateness", "Still to grade"]
     header += [text for id in set.questions for text in (id, f"{id} status")]
