@@ -375,6 +375,43 @@ def test_a_stand_in_gives_no_way_to_the_source(lent, reach):
         reach(lent[0], lent[2])
 
 
+# ---- kinds of answers -------------------------------------------------------------------------------
+
+KINDS = {
+    "a string": ('ENDS = r"\\w+$"', "ENDS = r'^\\w+'", "q_found = re.findall(ENDS, 'one two')", "q_found == ['two']"),
+    "a generator": ("def pairs(x):\n    for i in range(len(x) - 1):\n        yield x[i:i + 2]", "def pairs(x):\n    for i in range(len(x)):\n        yield x[i:i + 2]",
+                    "q_pairs = [pair.tolist() for pair in pairs(torch.arange(4))]", "q_pairs == [[0, 1], [1, 2], [2, 3]]"),
+    "a class": ("class Count:\n    def __init__(self): self.n = 0\n    def __call__(self): self.n += 1; return self.n",
+                "class Count:\n    n = 0\n    def __call__(self): Count.n += 1; return Count.n",
+                "first, second = Count(), Count()\nq_counts = [first(), first(), second()]", "q_counts == [1, 2, 1]"),
+    "a kernel, one program a block": (
+        "def double(pid, x, out, size):\n    part = slice(pid * size, (pid + 1) * size)\n    out[part] = 2 * x[part]",
+        "def double(pid, x, out, size):\n    out[pid:pid + size] = 2 * x[pid:pid + size]",
+        "q_out = torch.full((10,), -1.0)\nfor pid in (2, 0, 1):\n    double(pid, torch.arange(10.0), q_out, 4)",
+        "q_out.tolist() == [2.0 * i for i in range(10)]"),
+    "a kernel, forward and backward": (
+        "class Square(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n        ctx.save_for_backward(x)\n        return x * x\n"
+        "    @staticmethod\n    def backward(ctx, grad):\n        return 2 * ctx.saved_tensors[0] * grad",
+        "class Square(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n        return x * x\n"
+        "    @staticmethod\n    def backward(ctx, grad):\n        return 2 * grad",
+        "x = torch.tensor([1.0, -3.0], requires_grad=True)\nq_square = Square.apply(x)\nq_square.backward(torch.tensor([1.0, 10.0]))\nq_grad = x.grad",
+        "q_square.tolist() == [1, 9] and q_grad.tolist() == [2, -60]"),
+}
+
+
+@needs_bubblewrap
+def test_answers_of_every_kind(tmp_path):
+    cells, answers = [("code", "import re\nimport torch")], []
+    for n, (kind, (right, wrong, observe, check)) in enumerate(KINDS.items(), 1):
+        cells += [("markdown", f"## Exercise q{n}: {kind}\n*Difficulty ●○○○○ · 5 minutes · 1 point*"),
+                  ("code", f"# exercise: q{n}\n### BEGIN SOLUTION\n{right}\n### END SOLUTION"), ("code", f"# observe: q{n}\n{observe}"),
+                  ("code", f"# check: q{n} points=1\nassert {check}, 'no'")]
+        answers += [(f"q{n}", right), (f"q{n}", wrong)]
+    (tmp_path / "kinds.ipynb").write_text(notebook(cells))
+    results = grade.grade_answers(read_set(tmp_path / "kinds.ipynb"), answers)
+    assert [r.status for r in results] == ["ok", "wrong"] * len(KINDS), results
+
+
 # ---- data -----------------------------------------------------------------------------------------
 
 
