@@ -187,7 +187,7 @@ for _ in range(64):
 got = there"""), {"wrong"}),
     "many open files": ("q1", if_it_works("there = [open('/dev/null') for _ in range(100)]\ngot = there"), {"wrong"}),
     "a file system of its own": ("q1", if_it_works("import ctypes\nlibc = ctypes.CDLL(None)\nassert libc.unshare(0x10020000) == 0\ngot = 1"), {"wrong"}),
-    "names of many files": ("q1", during("i = 0\nwhile True:\n    os.close(os.open('/tmp/' + 'x' * 200 + str(i), os.O_CREAT))\n    i += 1"), {"died", "timeout"}),
+    "names of many files": ("q1", during("i = 0\nwhile True:\n    os.close(os.open('/tmp/' + 'x' * 200 + str(i), os.O_CREAT))\n    i += 1"), {"died"}),
     "asks the references for ever": ("q3", Q3 + "\nwhile True: softmax(torch.ones(1, 1))", {"timeout"}),
     "fills the judge": ("q3", Q3 + "\nhoard = []\nwhile True: hoard.append(softmax(torch.ones(500, 500, requires_grad=True)))", FAIL),
     "calls back without end": ("q3", Q3 + "\nclass Loop:\n    def max(self, *a, **k): return softmax(self)\nsoftmax(Loop())", FAIL),
