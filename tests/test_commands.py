@@ -1,8 +1,10 @@
 """The commands, the packaging, the workflows and the documents of the repository."""
 
 import ast
+import email
 import hashlib
 import importlib.metadata
+import json
 import mimetypes
 import os
 import re
@@ -243,6 +245,29 @@ def test_what_is_not_there_gets_the_books_own_page(address, path):
     assert reply.startswith(b"HTTP/1.0 404 ") and reply.endswith(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize("path", ["/", "/a.js", "/a.mjs", "/a.css", "/nowhere", "/empty/"])
+def test_headers(address, path, capfd):
+    """Text is UTF-8, nothing is kept by the browser, the length is right, and nothing is printed."""
+    with socket.create_connection(("127.0.0.1", int(address.rsplit(":")[-1])), 10) as raw:
+        raw.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        head, _, body = b"".join(iter(lambda: raw.recv(4096), b"")).partition(b"\r\n\r\n")
+    headers = email.message_from_bytes(head.partition(b"\r\n")[2])
+    assert headers.get_content_charset() == "utf-8"
+    assert headers["Cache-Control"] == "no-cache"
+    assert int(headers["Content-Length"]) == len(body) > 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_a_page_of_its_own_and_for_other_errors_the_server_says_what_is_wrong(address, pages):
+    request = urllib.request.Request(address + "/index.html", method="DELETE")
+    with pytest.raises(urllib.error.HTTPError, match="501") as refused:
+        urllib.request.urlopen(request, timeout=10)
+    assert b"this is 404.html" not in refused.value.read()
+    (pages / "404.html").unlink()
+    code, _, body = get(address + "/nowhere")
+    assert code == 404 and b"404" in body
+
+
 def test_the_server_listens_on_this_machine_only(pages):
     with book.server(pages) as running:
         assert running.server_address[0] == "127.0.0.1"
@@ -348,6 +373,31 @@ def suite(tmp_path, monkeypatch):
                                 text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return result.returncode, result.stdout.strip().splitlines()
     return run
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has network namespaces")
+def test_the_network_is_cut_wherever_it_can_be(suite, tmp_path):
+    """Seen from inside a run: a namespace of its own, with nothing but loopback in it."""
+    def possible(*prefix):
+        try:
+            return subprocess.run([*prefix, "true"], capture_output=True).returncode == 0
+        except OSError:
+            return False
+
+    (tmp_path / "tests/test_demo.py").write_text(
+        "import json, os, pathlib, socket\n"
+        "def test_inside():\n"
+        "    seen = [os.environ['COURSE_NETWORK'], os.readlink('/proc/self/ns/net'), [n for _, n in socket.if_nameindex()]]\n"
+        f"    pathlib.Path({str(tmp_path / 'seen')!r}).write_text(json.dumps(seen))\n")
+    code, lines = suite("--seed", "7")
+    network, namespace, interfaces = json.loads((tmp_path / "seen").read_text())
+    assert code == 0
+    said = any(line.startswith("The network is not cut (") for line in lines)
+    if possible("unshare", "--net") or possible("unshare", "--user", "--map-root-user", "--net"):
+        assert (network, interfaces, said) == ("cut", ["lo"], False)
+        assert namespace != os.readlink("/proc/self/ns/net")
+    else:
+        assert (network, namespace, said) == ("open", os.readlink("/proc/self/ns/net"), True)
 
 
 def test_two_passes_with_two_seeds_end_in_one_closing_line(suite):

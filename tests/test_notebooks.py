@@ -42,12 +42,39 @@ def test_badge_and_setup_cell_are_those_of_the_repository(lesson):
     assert code(notebook)[0].source == notebooks.setup_cell(SLUG)
 
 
+# A fence that opens a directive, a role, a label, a comment or a block break of MyST.
+DIRECTIVE = re.compile(r"^[\s>*+-]*(:{3,}|(`{3,}|~{3,})[ \t]*\{)|(?<!`)\{[\w:.+-]+\}`|^\s*\([^)]*\)=\s*$|^\s*%|^\+\+\+", re.MULTILINE)
+TIMING = re.compile(r"\d (ns|us|µs|ms|[kMGT]?B/s|[kMGT]FLOP/s|tokens/s|it/s)(?!\w)")
+
+
+@pytest.mark.parametrize("source", [
+    ":::{note}", "::::{grid} 2", "text\n:::\n", "```{note}\nx\n```", "````{admonition} T", "~~~{note}", "~~~~ {figure} x",
+    "> ```{note}", "- :::{tip}", "  ```{code-cell}", "see {doc}`x`", "{cite:p}`vaswani2017`", "(api-devices)=", "  (a b)=",
+    "% a comment", "+++ block"])
+def test_a_directive_is_noticed(source):
+    assert DIRECTIVE.search(source)
+
+
+@pytest.mark.parametrize("source", [
+    "```python\nx = {1: 2}\n```", "~~~\n{}\n~~~", "a :: b", "a dict `{x}` here", "f(x) = (a)", "(a)= is a label", "50 % of it",
+    "| a | b |\n|:---|---:|", "1 + 1\n++ +"])
+def test_plain_markdown_is_no_directive(source):
+    assert not DIRECTIVE.search(source)
+
+
+@pytest.mark.parametrize("text, timed", [
+    ("3 ms", True), ("1.2 us each", True), ("4 µs", True), ("7 ns,", True), ("88 tokens/s", True), ("12 TFLOP/s", True), ("5 MB/s", True),
+    ("3 msgs", False), ("ms 3", False), ("12 tokens", False), ("3 B", False)])
+def test_a_timing_is_noticed(text, timed):
+    assert bool(TIMING.search(text)) == timed
+
+
 def test_plain_markdown_only(lesson):
     """Colab shows directives and roles raw."""
     _, notebook = lesson
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            assert not re.search(r"^\s*(:::|```\{|\{[\w:-]+\}`)|\{[\w:-]+\}`|^\(.*\)=$", cell.source, re.MULTILINE), cell.source
+            assert not DIRECTIVE.search(cell.source), cell.source
             assert not set(re.findall(r"<(\w+)", cell.source)) - {"details", "summary"}, cell.source
 
 
@@ -88,7 +115,7 @@ def test_outputs_that_depend_on_time_are_tagged_and_something_is_asserted(lesson
         assert any("assert " in cell.source for cell in code(notebook))
     for cell in code(notebook):
         text = "".join(o.get("text", "") for o in cell.outputs)
-        if re.search(r"\d (ms|us|GB/s|GFLOP/s)\b", text):
+        if TIMING.search(text):
             assert cell in ignored, f"a timing is compared:\n{cell.source}"
 
 
