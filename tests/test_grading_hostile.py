@@ -131,6 +131,10 @@ class Attention(nn.Module):
     try: os.write(3, struct.pack(">II", len(text), len(data)) + text.encode() + data)
     except OSError: pass
 os._exit(0)"""), FAIL),
+    "asks for what was never lent": ("q1", CHANNEL + during("""text = json.dumps(["get", ["output", 5], "x"]).encode()
+os.write(3, struct.pack(">II", len(text), 0) + text)
+time = __import__("time")
+time.sleep(9)"""), {"died"}),
     "a message of many lists": ("q1", CHANNEL + during("""text = json.dumps(["observations", ["dict", "out", ["list", *[["list"]] * 800000]], ["dict"]]).encode()
 at = 0
 data = struct.pack(">II", len(text), 0) + text
@@ -303,6 +307,10 @@ def test_feedback_leaks_no_hidden_line(batch):
             assert line not in result.feedback, (name, result.feedback)
     assert batch[0]["hidden lines in an exception"].private, "the instructor sees what the student's code said"
     assert len(batch[0]["a message without end"].feedback) < 2000
+
+
+def test_what_stopped_the_judge_can_be_found(batch):
+    assert batch[0]["asks for what was never lent"].private.startswith("IndexError")
 
 
 def test_the_worker_refuses_to_kill_everything_outside_a_sandbox():

@@ -24,12 +24,14 @@ ENDED = "The process ended before an answer was there."
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one run. message: may repeat observations. constant: of the failed assert, if it is a plain string."""
+    """Of one run. message: may repeat observations. constant: of the failed assert, if it is a plain string.
+    private: for the instructor, where that is another text."""
     status: str
     message: str = ""
     constant: str | None = None
     visible: str | None = None          # None: the visible tests pass; else what they say
     seconds: float = 0
+    private: str = ""
 
 
 def judge(peer, job, names, check, check_visible, report, limits) -> None:
@@ -48,6 +50,8 @@ def judge(peer, job, names, check, check_visible, report, limits) -> None:
         verdict = Verdict("died", "What came back was not readable.")
     except (EOFError, OSError):
         verdict = Verdict("died", ENDED)
+    except Exception as error:      # what was sent is no message after all; or a fault of ours, which should be findable
+        verdict = Verdict("died", "What came back was not readable.", private=f"{type(error).__name__}: {_line(error)}")
     os.write(report, json.dumps(vars(verdict)).encode())
     os._exit(0)
 

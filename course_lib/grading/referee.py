@@ -83,7 +83,7 @@ class Referee:
         if said.status == "crash" and said.message == f"NotImplementedError: {id}: your code here":
             return Result(id, "not attempted", feedback="Not attempted.", seconds=said.seconds)
         text = {"ok": "Right.", "wrong": said.visible}.get(said.status, said.message)
-        return Result(id, said.status, float(said.status == "ok"), said.status == "ok", text, said.message, said.seconds)
+        return Result(id, said.status, float(said.status == "ok"), said.status == "ok", text, said.private or said.message, said.seconds)
 
     def _hidden(self, id, answer, helpers) -> Result:
         question = self.set.questions[id]
