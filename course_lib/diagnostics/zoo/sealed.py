@@ -260,7 +260,7 @@ LOOP = [
          setting=(("scheduler = torch.optim.lr_scheduler.LambdaLR(\n    optimizer,\n"
                    "    lambda step: min((step + 1) / WARMUP, (STEPS - step) / STEPS))",
                    "scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=STEPS)"),
-                  ("LENGTH, STEPS, WARMUP = 16, 400, 10", "LENGTH, STEPS, EPOCHS = 16, 400, 10")),
+                  ("LENGTH, STEPS, WARMUP = 16, 2000, 10", "LENGTH, STEPS, EPOCHS = 16, 2000, 10")),
          seen="A loss with a slow ripple; the learning rate goes to 0 and back every twenty steps.",
          fix="Count T_max in the steps at which the scheduler is stepped.",
          source=GITHUB + "sthalles/SimCLR/issues/8"),

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from course_lib.diagnostics.zoo import data
 from course_lib.diagnostics.zoo.cases import Setup
 
-LENGTH, STEPS, WARMUP = 16, 400, 10
+LENGTH, STEPS, WARMUP = 16, 2000, 10
 
 
 class Block(nn.Module):
