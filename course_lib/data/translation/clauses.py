@@ -7,9 +7,9 @@ from dataclasses import replace
 from course_lib.data.translation.frames import Clause, NounPhrase as NP
 from course_lib.data.translation.lexicon import ADJECTIVES, NAMES
 from course_lib.data.translation.nouns import NounPhrases, overlap
-from course_lib.data.translation.phrases import AGES, TIMES
+from course_lib.data.translation.phrases import AGES, NUMERALS, TIMES
 from course_lib.data.translation.selection import (
-    EVENTS, GIVES, GRADED, GROOMING, IDIOMS, INTRANSITIVE, LASTING, LEARNT, OF_KIND, PASSING, PEOPLE, TRANSITIVE,
+    EVENTS, GIVES, GRADED, GROOMING, IDIOMS, INTRANSITIVE, LASTING, LEARNT, MASS, OF_KIND, PASSING, PEOPLE, TRANSITIVE,
     UNPLANNED,
     WEATHER, WHERE, adjectives_of, is_person, kind_of, predicates_of)
 from course_lib.data.translation.verbs import VERBS
@@ -44,7 +44,7 @@ class Clauses(NounPhrases):
         if self.often(question) and not fixed and not asker:
             c = replace(c, question=self._question(c, stative))
         elif self.often(negation) and not fixed:
-            c = replace(c, negation=self._negation(c, stative, passing))
+            c = self._definite(replace(c, negation=self._negation(c, stative, passing)))
         if self.often(adverb) and not (c.question or c.negation or c.modal) and c.predicate != "exist":
             c = replace(c, adverb=self._adverb(c, stative))
         timeless = c.question in ("when", "why") or c.modal and c.negation or c.adverb or c.negation not in ("", "not")
@@ -65,6 +65,8 @@ class Clauses(NounPhrases):
             aspects = ("simple",) if instant else ("simple", "simple", "simple", "simple", "progressive")
         if c.subject is None or c.predicate == "go":
             aspects = [aspect for aspect in aspects if aspect != "recent"]
+        if tense == "present" and VERBS[c.predicate].english[0] in ("read", "cut", "beat"):  # "they cut" may be past
+            aspects = [aspect for aspect in aspects if aspect != "simple"]
         return replace(c, tense=tense, aspect=self.rng.choice(aspects))
 
     def _question(self, c, stative):
@@ -76,6 +78,16 @@ class Clauses(NounPhrases):
             if c.tense != "present" and c.aspect == "simple":
                 words.append("when")
         return self.rng.choice(words)
+
+    def _definite(self, c):
+        """The object of a negated verb: not "eight letters", and after a modal not "a letter"."""
+        if c.object is None or c.predicate == "exist" or c.object.owner:
+            return c
+        if c.object.determiner in NUMERALS:
+            return replace(c, object=replace(c.object, determiner="this"))
+        if c.modal and c.object.determiner == "a" and not c.object.plural and kind_of(c.object) not in MASS:
+            return replace(c, object=replace(c.object, determiner="the"))
+        return c
 
     def _negation(self, c, stative, passing):
         if c.modal:
@@ -126,6 +138,8 @@ class Clauses(NounPhrases):
         c = Clause(verb, subject, self.object(verb, subject))
         plain = not VERBS[verb].preposition and "every" not in VERBS[verb].flags
         if self.often(0.1) and plain and kind_of(c.object) in ("thing", "text", "fruit", "clothing", "vehicle"):
+            if subject.concept in ("I", "we"):
+                c = replace(c, subject=NP(self.rng.choice(("he", "she", "they", "you"))))
             draw = self.rng.random()
             asked = NP("what") if draw < 0.4 else replace(
                 c.object, determiner="which" if draw < 0.7 else "how many", plural=draw >= 0.7 or c.object.plural,
@@ -192,7 +206,8 @@ class Clauses(NounPhrases):
             jobs = ("doctor", "teacher", "baker", "farmer", "student") if NAMES[name] == "m" else ("nurse", "singer")
             subject = NP(name) if self.often(0.6) else NP("he" if NAMES[name] == "m" else "she")
             job = NP(self.rng.choice(jobs), "a", adjective="good" if self.often(0.2) else "")
-            job = replace(job, adjective="") if job.concept == "nurse" else job
+            if job.concept == "nurse" or subject.concept not in NAMES:  # French says "c'est un bon médecin"
+                job = replace(job, adjective="")
             return self.dress(Clause("be", subject, profession=job), time=0)
         return self.dress(Clause("be", self.person("he she", plural=0, adjective=0, determiners="the my"),
                                  age=self.rng.choice(list(AGES)[6:])),
@@ -258,8 +273,8 @@ class Clauses(NounPhrases):
     def idiom(self) -> Clause:
         verb = self.rng.choice(IDIOMS)
         if verb == "cost a fortune":
-            return Clause(verb, self.np({"vehicle", "machine"}, "the this my"),
-                          tense=self.rng.choice(("present", "past", "past")))
+            subject = self.np({"vehicle", "machine"}, "the this my")
+            return Clause(verb, subject, tense="past" if subject.plural else self.rng.choice(("present", "past")))
         subject = self.subject(verb)
         thing = self.object(verb, subject) if VERBS[verb].object else None
         return self.dress(Clause(verb, subject, thing), adverb=0, modal=0.05)

@@ -86,7 +86,10 @@ def _plain(value):
 def from_json(text: str) -> Clause | Bulletin:
     """The frame that `to_json` wrote. Raises ValueError for other text."""
     try:
-        return _built(json.loads(text))
+        frame = _built(json.loads(text))
+        if not isinstance(frame, (Clause, Bulletin)):
+            raise TypeError("a frame is a clause or a bulletin")
+        return frame
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"not a frame as to_json writes it: {text[:60]!r}") from error
 

@@ -6,6 +6,11 @@ enclos. Built in the chapter "A history of machine translation".
 """
 from dataclasses import dataclass
 
+from course_lib.data.translation.verbs import VERBS, Verb
+
+__all__ = ["Noun", "Adjective", "Verb", "NOUNS", "ADJECTIVES", "VERBS", "NAMES", "UNSAID", "H_ASPIRE", "english_plural",
+           "french_plural"]
+
 
 @dataclass(frozen=True)
 class Noun:
@@ -152,7 +157,7 @@ _PEOPLE, _THINGS = "person job family", "thing container machine furniture"
 _ADJECTIVES = f"""
 big | grand grande | before | animal {_THINGS} place building room clothing vehicle plant river
 small | petit petite | before | animal {_THINGS} place building room clothing vehicle plant fruit pen
-tall | grand grande | before | {_PEOPLE}
+tall | grand grande | before | person
 beautiful | beau belle bel | before | animal place building plant text clothing song vehicle
 old | vieux vieille vieil | before | {_PEOPLE} animal {_THINGS} place building clothing vehicle text song
 new | nouveau nouvelle nouvel | before | job thing machine building clothing vehicle text furniture song

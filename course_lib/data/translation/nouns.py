@@ -54,7 +54,7 @@ class NounPhrases:
         chosen = self.rng.choice(fitting) if fitting and self.often(adjective) else ""
         phrase = NP(concept, determiner, many, chosen)
         if self.often(owner) and noun.kind in OWNED and noun.kind not in ("furniture", "fruit"):
-            phrase = replace(phrase, determiner="the", owner=self.owner(concept))
+            phrase = replace(phrase, determiner="the", owner=self.owner(concept, holder.concept if holder else ""))
         return phrase
 
     def pronoun_of(self, np: NP) -> str:
@@ -67,11 +67,11 @@ class NounPhrases:
         gender = NAMES.get(known) or (NOUNS[known].gender if known in NOUNS else "m")
         return "she" if gender == "f" and (np.concept in NAMES or is_person(np)) else "he"
 
-    def owner(self, besides="") -> NP:
+    def owner(self, besides: str, subject: str) -> NP:
         if self.often(0.4):
-            return NP(self.rng.choice(list(NAMES)))
+            return NP(self.rng.choice([name for name in NAMES if name != subject]))
         return self.np({"job", "person", "family"}, "the the the this", adjective=0, owner=0, plural=0.12,
-                       besides=besides)
+                       besides=besides if NOUNS[besides].kind in PEOPLE else subject)
 
     def person(self, pronouns="I he she we you they", named=0.1, pronoun=0.4, besides="", **options) -> NP:
         draw = self.rng.random()
@@ -111,10 +111,11 @@ class NounPhrases:
             return NP(concept, "every", NOUNS[concept].kind == "fruit")
         if entry.flags & {"made", "the"}:
             kinds = {"text", "song"} if "made" in entry.flags else kinds
-            found = self.np(kinds, "the the the a" if "made" in entry.flags else "the the this my", holder=subject,
-                            besides="paper (news)" if "made" in entry.flags else subject.concept, adjective=0.45)
+            made = "made" in entry.flags
+            found = self.np(kinds, "the the the a" if made else "the the this my", holder=subject, adjective=0.45,
+                            besides="paper (news)" if made else subject.antecedent or subject.concept, owner=0 if made else 0.3)
         else:
-            found = self.np(kinds, holder=subject, besides=subject.concept)
+            found = self.np(kinds, holder=subject, besides=subject.antecedent or subject.concept)
         if subject.plural and found.determiner == "a" and not found.plural and found.concept == subject.concept:
             found = replace(found, determiner="the")
         if verb in ("break", "carry") and found.adjective == "broken":

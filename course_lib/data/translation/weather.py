@@ -42,7 +42,7 @@ SLOTS = {
     "percent": {str(n): str(n) for n in range(30, 80, 10)},
     "amount": {"2/1 to/2 4/3 cm/4": "2/1 à/2 4/3 cm/4", "5/1 cm/2": "5/1 cm/2",
                "5/1 to/2 10/3 cm/4": "5/1 à/2 10/3 cm/4",
-               "10/1 to/2 15/3 mm/4": "10/1 à/2 15/3 mm/4", "20/1 mm/2": "20/1 mm/2"},
+               "10/1 to/2 15/3 cm/4": "10/1 à/2 15/3 cm/4", "20/1 cm/2": "20/1 cm/2"},
 }
 #: name: (English, French)
 PATTERNS = {
@@ -55,8 +55,8 @@ PATTERNS = {
     "risk": ("risk/1 of/2 {falling} {when}", "risque/1 de/2 {falling} {when}"),
     "chance": ("{percent} percent/1 chance/2 of/3 {falling}", "{percent} pour cent/1 de probabilité/2 de/3 {falling}"),
     "wind": ("wind/1 {from} {speed} km/h/2", "vents/1 de le {from} de {speed} km/h/2"),
-    "gusts": ("wind/1 {from} {speed} km/h/2 gusting/3 to/4 90",
-              "vents/1 de le {from} de {speed} km/h/2 avec rafales/3 à/4 90"),
+    "gusts": ("wind/1 {from} {speed} km/h/2 gusting/3 to/4 90/5",
+              "vents/1 de le {from} de {speed} km/h/2 avec rafales/3 à/4 90/5"),
     "becoming light": ("wind/1 becoming/2 light/3 {when}", "vents/1 devenant/2 légers/3 {when}"),
     "high": ("high/1 {degrees}", "maximum/1 {degrees}"),
     "low": ("low/1 {degrees}", "minimum/1 {degrees}"),
@@ -70,8 +70,9 @@ PATTERNS = {
     "frost": ("risk/1 of/2 frost/3 {where}", "risque/1 de/2 gel/3 {where}"),
 }
 _FIRST = ("sky", "sky there", "falling", "beginning", "ending", "falling there", "fog", "risk")
-_TEMPERATURES = ("high", "low", "falling temperature", "rising temperature", "steady temperature")
-_NEXT = ("chance", "wind", "gusts", "becoming light", "temperature", "temperature", "frost", "risk")
+#: Of each group a bulletin has one at most.
+_NEXT = (("chance",), ("wind", "gusts", "becoming light"), ("risk", "frost"),
+         ("high", "low", "falling temperature", "rising temperature", "steady temperature"))
 _COLD = ("snow", "flurries/1", "freezing/1 rain/2", "light/1 snow/2", "wet/1 snow/2")
 _DARK = ("this/1 evening/2", "overnight/1", "near/1 midnight/2")
 
@@ -84,14 +85,18 @@ def slots_of(pattern: str) -> list[str]:
 def draw(rng: random.Random, long: bool = False) -> Bulletin:
     """A bulletin of one or two patterns, or of three or four. All of it is of one season."""
     cold = rng.random() < 0.5
-    names = [rng.choice(_FIRST), *rng.sample(_NEXT, rng.randint(2, 3) if long else rng.randint(0, 1))]
+    names = [rng.choice(_FIRST)]
+    for group in rng.sample(_NEXT, rng.randint(2, 3) if long else rng.randint(0, 1)):
+        name = rng.choice(group)
+        # What falls is no risk any more, and there is no frost in summer.
+        if not (name == "risk" and "falling" in slots_of(names[0]) or name == "frost" and not cold):
+            names.append(name)
     if len(names) == 1 and rng.random() < 0.3:
-        names = [rng.choice(_NEXT)]
-    names = list(dict.fromkeys(rng.choice(_TEMPERATURES) if name == "temperature" else name
-                               for name in dict.fromkeys(names)))
-    if cold and names[0] in ("falling", "beginning") and rng.random() < 0.3:
-        names[1:2] = ["amount"]
-    return Bulletin(tuple((name, *_fill(rng, name, cold)) for name in names))
+        names = [rng.choice(_NEXT[rng.choice((1, 3))])]
+    phrases = [(name, *_fill(rng, name, cold)) for name in names]
+    if "snow" in " ".join(phrases[0]) and rng.random() < 0.3:
+        phrases[1:2] = [("amount", *_fill(rng, "amount", cold))]
+    return Bulletin(tuple(phrases))
 
 
 def _fill(rng, name, cold):
@@ -106,6 +111,8 @@ def _fill(rng, name, cold):
             choices = [when for when in choices if when not in _DARK]
         elif slot == "when" and filled.get("sky", "").startswith(("clear", "mainly/1 clear")):
             choices = list(_DARK)
+        elif slot == "speed" and name == "gusts":
+            choices = [n for n in choices if int(n) < 80]
         filled[slot] = rng.choice(choices)
     return filled.values()
 

@@ -46,13 +46,13 @@ class Writer(Clauses):
         head = self.np(kinds, "the the the this", owner=0, adjective=0.15)
         kind, who = kind_of(head), NP("who", "", head.plural, antecedent=head.concept)
         takers = [v for v in TRANSITIVE if kind in VERBS[v].object and not VERBS[v].preposition and v != "have"]
-        doers = [v for v in (*INTRANSITIVE, *TRANSITIVE) if kind in VERBS[v].subject]
+        doers = [v for v in (*INTRANSITIVE, *TRANSITIVE) if kind in VERBS[v].subject and v != "stay"]
         if doers and (self.often(0.5) or not takers):
             verb = self.rng.choice(doers)
             inner = Clause(verb, who, self.object(verb, who, pronoun=0.1) if VERBS[verb].object else None)
         else:
             verb = self.rng.choice(takers)
-            inner = Clause(verb, self.person(adjective=0), who)
+            inner = Clause(verb, self.person(adjective=0, besides=head.concept), who)
         flags = VERBS[verb].flags
         past = "stative" not in flags and (self.often(0.5) or bool(flags & {"instant", "event"}))
         aspect = "simple" if past or "stative" in flags else "progressive"
