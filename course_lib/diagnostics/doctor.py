@@ -53,7 +53,7 @@ CONSEQUENCES = {
     "probabilities-for-logits": {"capacity", "dead-units", "gradients-vanishing", "input-ignored", "activation-scale", "loss-scale"},
     "loss-broadcast": {"capacity", "input-ignored", "loss-scale", "labels-misaligned", "dead-units"},
     "labels-misaligned": {"capacity", "position-mixing"},
-    "input-ignored": {"capacity", "parameter-unused"},
+    "input-ignored": {"capacity", "parameter-unused", "activation-scale"},
     "gradients-vanishing": {"capacity", "input-ignored", "dead-units"},
     "label-out-of-range": {"capacity", "input-ignored"},
 }
@@ -109,7 +109,7 @@ def diagnose(model: nn.Module, batch: tuple, loss_fn: Callable, *, forward: Call
                 continue
             try:
                 if name == "overfit":
-                    found = check(probe, steps, max(5.0, 0.8 * (seconds - (since - started))))
+                    found = check(probe, steps, max(5.0, 0.75 * seconds - (since - started)))
                 else:
                     found = check(probe, out) if name in _WITH_OUTPUT else check(probe)
                 findings += found
@@ -137,13 +137,14 @@ def _validate(model, batch, loss_fn, task, names) -> None:
     unknown = [name for name in names if name not in CHECKS]
     if unknown:
         raise ValueError(f"no check is named {unknown[0]!r}; there are: {', '.join(CHECKS)}")
+    if not isinstance(batch[0], (Tensor, tuple, list)) and not hasattr(batch[0], "items"):
+        raise ValueError(f"the inputs hold no tensor: they are {type(batch[0]).__name__}, and must be a tensor, a tuple or a dict")
     devices = {value.device for value in (*model.parameters(), *model.buffers())}
     if any(device.type == "meta" for device in devices):
         raise ValueError("the model is on the meta device and has no values: load or make its weights first (to_empty, then "
                          "an initialisation)")
-    items = batch[0].values() if hasattr(batch[0], "values") and not isinstance(batch[0], Tensor) else \
-        [batch[0]] if isinstance(batch[0], Tensor) else batch[0]
-    for value in (*(items or ()), batch[1]):
+    items = [batch[0]] if isinstance(batch[0], Tensor) else batch[0].values() if hasattr(batch[0], "values") else batch[0]
+    for value in (*items, batch[1]):
         if isinstance(value, Tensor) and devices and value.device not in devices:
             raise ValueError(f"the model is on {', '.join(map(str, sorted(devices, key=str)))} and a tensor of the batch on "
                              f"{value.device}: move the batch by .to(device)")

@@ -189,8 +189,10 @@ def class_count(probe: Probe, out: Tensor) -> int | None:
 def initial_loss(probe: Probe, out: Tensor) -> list[Finding]:
     """A model that knows nothing should do about as badly as constant outputs, by its own loss function (with class
     labels: ln C). Far worse means outputs that are far too large. A lower loss is no alarm: imbalance, pretraining."""
-    outputs = probe.raw()
+    with probe.as_trained():
+        outputs = probe.raw()
     loss = float(probe.loss_of(outputs).detach())
+    out = probe.examined(outputs).detach().float()
     if not math.isfinite(loss) or not bool(torch.isfinite(out).all()):
         masked = _masked_away(probe, out)
         if masked:
@@ -238,7 +240,7 @@ def activations(probe: Probe) -> list[Finding]:
             handles.append(module.register_forward_hook(watch(name)))
     flow = Flow(probe.model, probe.size)
     try:
-        with flow:
+        with probe.as_trained(), flow:
             out = probe.run()
     finally:
         for handle in handles:
@@ -282,6 +284,11 @@ def gradients(probe: Probe, steps: int = 2) -> list[Finding]:
     gradients-exploding, gradients-vanishing: not finite, or of numerical dust in most matrices.
     dead-units: a whole matrix with a gradient of exactly 0.
     """
+    with probe.as_trained():
+        return _gradients(probe, steps)
+
+
+def _gradients(probe: Probe, steps: int) -> list[Finding]:
     first = probe.gradients()
     reached = {name: grad for name, grad in first.items() if grad is not None and not grad.is_sparse}
     broken = [name for name, grad in reached.items() if not bool(torch.isfinite(grad).all())]

@@ -47,32 +47,22 @@ def overfit_batch(probe: Probe, steps: int = 200, seconds: float = 40.0, goal: f
         return Run()
     saved = [p.detach().clone() for p in parameters]
     buffers = [(b, b.detach().clone()) for b in probe.model.buffers()]
-    norms = [m for m in probe.model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and not m.training]
     large = sum(p.numel() for p in parameters) > LARGE
     started, best = time.monotonic(), Run(floor=floor(probe))
-    try:
-        for norm in norms if probe.size > 1 else ():
-            norm.train()
+    with probe.as_trained():
         rates = [(rate, steps) for rate in (RATES[1:2] if large else RATES)]
         for rate, count in rates + ([] if large else [(None, 4 * steps)]):    # at last, longer, at the best of the rates
-            run = _train(probe, parameters, rate or best.rate, count, seconds - (time.monotonic() - started), goal, best.floor)
+            try:
+                run = _train(probe, parameters, rate or best.rate, count, seconds - (time.monotonic() - started), goal, best.floor)
+            finally:
+                for tensor, old in (*zip(parameters, saved), *buffers):
+                    tensor.data.copy_(old)
             if rate is None and not run.finished:
                 break
             if not best.losses or run.lowest < best.lowest or not math.isfinite(best.lowest):
                 best = run
-            for p, old in zip(parameters, saved):
-                p.data.copy_(old)
-            for buffer, old in buffers:
-                buffer.data.copy_(old)
             if best.lowest - (best.floor or 0.0) <= max(goal, CLOSE * (best.losses[0] - (best.floor or 0.0))) or not run.finished:
                 break
-    finally:
-        for norm in norms:
-            norm.eval()
-        for p, old in zip(parameters, saved):
-            p.data.copy_(old)
-        for buffer, old in buffers:
-            buffer.data.copy_(old)
     return best
 
 

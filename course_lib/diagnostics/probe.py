@@ -240,6 +240,21 @@ class Probe:
     # Changed models and inputs
 
     @contextmanager
+    def as_trained(self) -> Iterator[None]:
+        """Normalisation layers use the statistics of the batch, as in training (dropout stays off)."""
+        norms = [m for m in self.model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and not m.training]
+        buffers = [(b, b.detach().clone()) for norm in norms for b in norm.buffers()]
+        try:
+            for norm in norms if self.size > 1 else ():
+                norm.train()
+            yield
+        finally:
+            for norm in norms:
+                norm.training = False
+            for buffer, old in buffers:
+                buffer.data.copy_(old)
+
+    @contextmanager
     def jiggled(self, scale: float = 0.3, constant: float = 0.05, least: float = 0.0) -> Iterator[None]:
         """All parameters moved at random, by `scale` of their spread but at least `least`, or by `constant` where they are
         all equal: what depends on what is then a matter of the architecture, not of an initialisation that hides it
