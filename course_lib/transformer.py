@@ -75,8 +75,9 @@ class TransformerConfig:
             right = isinstance(value, int) and value > 0
             _need(right or value is None and name in ("source_vocabulary", "feed_forward"),
                   f"{name}={value!r} is not a positive integer")
-        _need(min(self.encoder_layers, self.decoder_layers) >= 0 < self.encoder_layers + self.decoder_layers,
-              "a model needs layers: give layers, encoder_layers or decoder_layers")
+        counts = self.encoder_layers, self.decoder_layers
+        _need(all(isinstance(count, int) for count in counts) and min(counts) >= 0 < sum(counts),
+              "a model needs layers: give layers, encoder_layers or decoder_layers, whole numbers")
         _need(self.width % self.heads == 0, f"width={self.width} is not divisible by heads={self.heads}")
         for name, words in (("activation", ACTIVATIONS), ("positions", POSITIONS), ("norm", ("pre", "post"))):
             value = getattr(self, name)
@@ -350,8 +351,8 @@ class Stack(nn.Module):
         return x, attentions, cross_attentions
 
     def _check(self, ids: Tensor, padding_mask: Tensor | None, cache: Cache | None, start: int) -> None:
-        integers = isinstance(ids, Tensor) and not ids.is_floating_point() and ids.dtype != torch.bool
-        _need(integers and ids.dim() == 2, "token ids must be a tensor of integers, [batch, length]")
+        integers = isinstance(ids, Tensor) and ids.dtype in (torch.int64, torch.int32)
+        _need(integers and ids.dim() == 2, "token ids must be a tensor of int64 or int32 integers, [batch, length]")
         shape = [len(ids), start + ids.shape[1]]
         _need(shape[1] > start, "empty input: give one token at least, such as one that begins a text")
         _need(shape[1] <= self.config.context,

@@ -182,7 +182,7 @@ def test_padding_is_no_text_for_repeated_rows():
 
 @pytest.mark.parametrize("name, values, message", [
     ("temperature", [0, 0.0, -1, INF, math.nan], "temperature=.* must be above 0; greedy decoding is"),
-    ("top_k", [0, -3], "top_k=.* must be at least 1"),
+    ("top_k", [0, -3, 1.5, INF, math.nan], "top_k=.* must be at least 1 and whole"),
     ("top_p", [-0.1, 1.1, math.nan], "top_p=.* must be from 0 to 1"),
     ("min_p", [-0.1, 1.1], "min_p=.* must be from 0 to 1"),
     ("typical_p", [0, 1, 2], "typical_p=.* must be above 0 and below 1"),

@@ -127,6 +127,12 @@ def test_a_row_without_a_token_left(options):
         generate(MODEL, IDS, suppress_tokens=range(12), **options)
 
 
+@pytest.mark.parametrize("temperature", [1e-40, 1e-320])
+def test_a_temperature_so_small_that_scores_overflow(temperature):
+    with pytest.raises(ValueError, match="row 0: no token can be chosen.*temperature is so small that"):
+        generate(MODEL, IDS, do_sample=True, temperature=temperature)
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("options", METHODS, ids=str)
 def test_broken_weights(options, bad):

@@ -207,7 +207,7 @@ def no_token_left(row: int) -> ValueError:
     return ValueError(
         f"row {row}: no token can be chosen, as all scores are -inf, or some are NaN or +inf. Either the "
         "options rule out every token (no_repeat_ngram_size, suppress_tokens, min_new_tokens), or the "
-        "model's weights are broken: look at its logits")
+        "temperature is so small that scores overflow, or the model's weights are broken: look at its logits")
 
 
 def need(condition, message: str) -> None:

@@ -24,8 +24,8 @@ def temperature(scores: torch.Tensor, temperature: float) -> torch.Tensor:
 
 def top_k(scores: torch.Tensor, k: int) -> torch.Tensor:
     """Keeps the k highest scores and whatever ties with the last of them (Fan et al., 2018)."""
-    _need(k >= 1, "top_k", k, "at least 1")
-    last = scores.topk(min(k, scores.shape[-1]))[0][..., -1:]
+    _need(k >= 1 and k % 1 == 0, "top_k", k, "at least 1 and whole")
+    last = scores.topk(min(int(k), scores.shape[-1]))[0][..., -1:]
     return scores.masked_fill(scores < last, -math.inf)
 
 
