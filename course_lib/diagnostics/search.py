@@ -23,7 +23,7 @@ from course_lib.results import Figure
 
 Settings = dict[str, object]
 MOST_POINTS = 200_000    # of a grid, whose importance is computed over all of it
-ASKED_AGAIN = 100        # times that a Bayesian search may propose a point that it knows
+ASKED_AGAIN = 10         # times that a Bayesian search may propose a point that it knows
 
 
 def log_range(low: float, high: float, points: int) -> list[float]:
