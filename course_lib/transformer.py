@@ -75,8 +75,7 @@ class TransformerConfig:
             right = isinstance(value, int) and value > 0
             _need(right or value is None and name in ("source_vocabulary", "feed_forward"),
                   f"{name}={value!r} is not a positive integer")
-        counts = self.encoder_layers, self.decoder_layers
-        _need(all(isinstance(count, int) for count in counts) and min(counts) >= 0 < sum(counts),
+        _need(all(isinstance(n, int) and n >= 0 for n in (self.encoder_layers, self.decoder_layers)) and self.kind,
               "a model needs layers: give layers, encoder_layers or decoder_layers, whole numbers")
         _need(self.width % self.heads == 0, f"width={self.width} is not divisible by heads={self.heads}")
         for name, words in (("activation", ACTIVATIONS), ("positions", POSITIONS), ("norm", ("pre", "post"))):
