@@ -215,6 +215,23 @@ def first_batch_again(it):
         it.optimizer.step()
 
 
+def one_batch_and_an_evaluation(it):
+    x, y = next(batches(1))
+    for step in range(it.steps):
+        it.optimizer.zero_grad()
+        F.cross_entropy(it.model(x), y).backward()
+        it.optimizer.step()
+        if step % 10 == 9:
+            it.model.eval()
+            with torch.no_grad():
+                it.model(data(seed=1)[0])
+            it.model.train()
+
+
+def stepped_twice(it):
+    plain(it, after=lambda it, step: it.optimizer.step())
+
+
 def in_order_of_labels(it):
     x, y = data(size=480)
     order = y.argsort()
@@ -375,6 +392,8 @@ BROKEN = {
     "broadcast by hand": (broadcast_by_hand, {}, "loss-broadcast"),
     "summed": (summed, {}, "loss-scale"),
     "the first batch again": (first_batch_again, {}, "data-not-moving"),
+    "one batch and an evaluation": (one_batch_and_an_evaluation, {}, "data-not-moving"),
+    "stepped twice": (stepped_twice, {}, "zero-grad-missing"),
     "in order of labels": (in_order_of_labels, {}, "data-not-moving"),
     "NaN in the input": (bad_input, {}, "input-scale"),
     "root of zero": (root_of_zero, {}, "gradients-exploding"),

@@ -120,6 +120,12 @@ def clearing(seen) -> Iterator[Finding]:
                           "though a backward pass had given one: it was cleared before the step",
                           "zero_grad() before backward() or after step(), not between them", 0.9)
             return
+    twice = [step for step in seen.steps[1:] if not step.backwards and not step.empty]
+    if len(twice) >= max(2, 0.2 * len(seen.steps)):
+        yield Finding("gradients", "zero-grad-missing", f"{len(twice)} of {len(seen.steps)} steps had no backward pass of their own "
+                      "and used the gradient of the step before again", "one optimizer.step() for one loss.backward(): is it "
+                      "called in two places?", 0.75)
+        return
     wiped = [step for step in steps if step.wiped]
     if len(steps) >= 2 and len(wiped) > 0.5 * len(steps):
         yield Finding("gradients", "zero-grad-missing", f"in {len(wiped)} of {len(steps)} steps gradients were cleared before "
@@ -371,8 +377,13 @@ def still(seen, notes: list[str]) -> Iterator[Finding]:
     trained = [one for one in seen.passes if one.trained]
     if len(trained) < 5 or len({one.data for one in trained}) > 1 or not trained[0].rows:
         return
-    if not all(one.same_memory for one in trained[1:]) and trained[0].rows <= 128:
-        yield Finding("batches", "data-not-moving", f"each of {len(trained)} training passes saw the same {trained[0].rows} examples, "
+    rows, anew = trained[0].rows, not all(one.same_memory for one in trained[1:])
+    others = [one for one in seen.passes if not one.trained and one.data != trained[0].data]
+    if rows <= 64 and sum({one.data: one.rows for one in others}.values()) > rows:    # nobody evaluates on more
+        yield Finding("batches", "data-not-moving", f"each of {len(trained)} training passes saw the same {rows} examples, while "
+                      "others are evaluated on", "the batch must be drawn in the loop: for x, y in loader", 0.7)
+    elif anew and rows <= 128:
+        yield Finding("batches", "data-not-moving", f"each of {len(trained)} training passes saw the same {rows} examples, "
                       "read anew", "next(iter(loader)) begins at the first batch each time; a seed set within the loop", 0.75)
     else:
         notes.append(f"each of {len(trained)} training passes saw the same {trained[0].rows} examples: right for an overfit test or "
