@@ -6,7 +6,7 @@
 Every case of `course_lib.diagnostics.zoo` is built and handed to each method, once a seed:
 
     diagnose     the doctor on model, batch, loss and optimiser
-    invariance   of these findings, those that only a test of the forward pass can give
+    invariance   its tests of the forward pass alone
     watch        the monitor around the program's own training loop, --steps steps
     audit        the audit of the data set, where the case has one
     doctor       the three together: findings of one cause are one, ordered by confidence
@@ -41,6 +41,9 @@ from tqdm.auto import tqdm
 
 from benchmarks.over_seeds import Runs
 from course_lib.benchmarking import benchmark
+from course_lib.diagnostics.audit import audit
+from course_lib.diagnostics.doctor import CHECKS, diagnose
+from course_lib.diagnostics.monitor import watch
 from course_lib.diagnostics.zoo.cases import Case, Setup
 from course_lib.diagnostics.zoo.healthy import HEALTHY
 from course_lib.diagnostics.zoo.open import OPEN
@@ -50,9 +53,6 @@ from course_lib.training import set_seed
 
 HALVES = {"open": OPEN, "sealed": SEALED, "healthy": HEALTHY}
 METHODS = ("diagnose", "invariance", "watch", "audit", "doctor", "initial", "overfit", "recipe")
-#: Causes that a test of the forward pass on changed inputs can name.
-OF_INVARIANCE = {"batch-mixing", "future-leak", "position-mixing", "wrong-dimension", "padding-leak", "input-ignored",
-                 "nondeterministic-eval"}
 OVERFIT_STEPS, OVERFITTED = 600, 0.01
 
 
@@ -72,15 +72,18 @@ def _findings(report) -> list[tuple[str, float]]:
 
 # The methods. Each takes a fresh setup.
 
-def diagnosis(setup: Setup, steps: int) -> Found:
-    from course_lib.diagnostics.doctor import diagnose
+def diagnosis(setup: Setup, steps: int, checks: list[str] | None = None) -> Found:
     return Found(_findings(diagnose(
         setup.model, setup.batch, setup.loss_fn, forward=setup.forward, output=setup.output,
-        optimizer=setup.optimizer, task=setup.task, causal=setup.causal, padding_mask=setup.padding_mask)))
+        optimizer=setup.optimizer, task=setup.task, causal=setup.causal, padding_mask=setup.padding_mask,
+        checks=checks)))
+
+
+def invariance_tests(setup: Setup, steps: int) -> Found:
+    return diagnosis(setup, steps, [name for name, check in CHECKS.items() if check.__module__.endswith("invariance")])
 
 
 def monitor(setup: Setup, steps: int) -> Found:
-    from course_lib.diagnostics.monitor import watch
     with watch(setup.model, setup.optimizer, scheduler=setup.scheduler, loss_fn=setup.loss_fn) as seen:
         setup.loss_fn, setup.evaluating = seen.loss_fn, seen.evaluating
         setup.train(setup, steps)
@@ -90,7 +93,6 @@ def monitor(setup: Setup, steps: int) -> Found:
 def data_audit(setup: Setup, steps: int) -> Found:
     if setup.dataset is None:
         return Found()
-    from course_lib.diagnostics.audit import audit
     return Found(_findings(audit(setup.dataset, **setup.audit)))
 
 
@@ -140,8 +142,8 @@ def _plain(number: float) -> float | str:
 
 #: What is run; the other methods are made of these.
 RUN: dict[str, Callable[[Setup, int], Found]] = {
-    "diagnose": diagnosis, "watch": monitor, "audit": data_audit, "initial": initial_loss,
-    "overfit": overfit_one_batch}
+    "diagnose": diagnosis, "invariance": invariance_tests, "watch": monitor, "audit": data_audit,
+    "initial": initial_loss, "overfit": overfit_one_batch}
 
 
 def examine(case: Case, seed: int, steps: int, run: dict[str, Callable] = RUN) -> dict:
@@ -169,7 +171,6 @@ def examine(case: Case, seed: int, steps: int, run: dict[str, Callable] = RUN) -
 def methods_of(seen: dict) -> dict[str, list[str]]:
     """Causes that each of METHODS named, the most certain first, from what `examine` saw."""
     causes = {name: [tuple(pair) for pair in found["causes"]] for name, found in seen.items()}
-    causes["invariance"] = [pair for pair in causes["diagnose"] if pair[0] in OF_INVARIANCE]
     causes["doctor"] = causes["diagnose"] + causes["watch"] + causes["audit"]
     causes["recipe"] = causes["initial"] + causes["overfit"]
     ordered = {}

@@ -23,8 +23,8 @@ def saw(**causes):
 
 
 def test_methods_are_made_of_what_was_run():
-    seen = saw(diagnose=[["capacity", 0.4], ["future-leak", 0.9]], watch=[["future-leak", 0.5], ["loss-scale", 0.6]],
-               overfit=[["alarm", 1.0]])
+    seen = saw(diagnose=[["capacity", 0.4], ["future-leak", 0.9]], invariance=[["future-leak", 0.9]],
+               watch=[["future-leak", 0.5], ["loss-scale", 0.6]], overfit=[["alarm", 1.0]])
     assert methods_of(seen) == {
         "diagnose": ["future-leak", "capacity"], "invariance": ["future-leak"], "watch": ["loss-scale", "future-leak"],
         "audit": [], "doctor": ["future-leak", "loss-scale", "capacity"], "initial": [], "overfit": ["alarm"],
@@ -119,7 +119,8 @@ def raises(setup, steps):
 
 
 def test_two_cases_from_end_to_end(tmp_path, capsys):
-    stand_ins = {"diagnose": finds("future-leak"), "watch": raises, "audit": lambda setup, steps: Found(),
+    stand_ins = {"diagnose": finds("future-leak"), "invariance": finds("future-leak"), "watch": raises,
+                 "audit": lambda setup, steps: Found(),
                  "initial": bug_zoo.initial_loss, "overfit": lambda setup, steps: Found()}
     arguments = ["--half", "open", "--cases", "gpt-not-causal", "deep-mlp-mean-divided-again", "--seeds", "0", "1",
                  "--steps", "3", "--results", str(tmp_path)]

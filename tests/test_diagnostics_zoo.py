@@ -34,7 +34,7 @@ OF_DATA_ALONE = {"label-imbalance", "label-noise", "examples-contradict", "examp
 @functools.cache
 def trained(case: Case, steps: int = 60):
     """Losses and score of a short training, and what a constant answer would score."""
-    steps = min(steps, 40) if case.program == "reviews" else steps    # its steps are long
+    steps = 45 if case.program == "reviews" else steps    # long steps, and a late start
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")    # that output and target differ in shape is the bug
         setup, losses, score = run(case, seed=0, steps=steps)
@@ -163,8 +163,8 @@ def test_a_setup_is_small_and_complete(case):
         assert setup.padding_mask.dtype == torch.bool and setup.padding_mask.shape == first.shape
         assert (setup.padding_mask == (first != 0)).all()
     if setup.dataset is not None:
-        assert {"text", "label"} <= {*setup.dataset[0]} and "max_length" in setup.audit
-        assert callable(setup.audit["encode"])
+        assert {"text", "label"} <= {*setup.dataset[0]} and len({row["label"] for row in setup.dataset}) <= 2
+        assert setup.audit["max_tokens"] > 0 and setup.audit["tokenizer"](setup.dataset[0]["text"])
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outputs = setup.model(*inputs) if isinstance(inputs, tuple) else setup.model(inputs)
@@ -225,8 +225,7 @@ def test_an_obvious_bug_shows_in_the_training(case):
     healthy, best, _ = twin(case.program, case.setting, steps)
     last, right = mean(losses[-5:]), mean(healthy[-5:])
     assert right < 0.9 * mean(healthy[:3]) and best > baseline + 0.15    # the twin learns
-    assert not math.isfinite(last) or last < 0 or last > 1.2 * right
-    assert math.isnan(last) or score < best - 0.05 or case.cause == "wrong-dimension"
+    assert not math.isfinite(last) or last < 0 or last > 1.2 * right or score < best - 0.1
 
 
 @named(HEALTHY)

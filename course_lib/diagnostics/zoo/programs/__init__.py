@@ -1,1 +1,1 @@
-"""Small programs that work: each one file, data to training loop, as a person would write it. `zoo.cases` breaks them."""
+"""Small programs that work, each in one file, as a person would write it. `zoo.cases` breaks them."""

@@ -20,9 +20,13 @@ def make_vocabulary(reviews):
     return {word: i for i, word in enumerate(words, start=2)}
 
 
-def encode(text, vocabulary):
+def ids_of(text, vocabulary):
     ids = [vocabulary.get(word, UNKNOWN) for word in words_of(text)]
-    return ids[:MAX_LENGTH]
+    return ids
+
+
+def encode(text, vocabulary):
+    return ids_of(text, vocabulary)[:MAX_LENGTH]
 
 
 def collate(examples):
@@ -78,11 +82,10 @@ def build(seed):
     loader = DataLoader(examples[120:], batch_size=16, shuffle=True, drop_last=True, collate_fn=collate,
                         generator=generator)
     model = Reader(len(vocabulary) + 2)
-    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     batch = next(iter(loader))
     raw = [{"text": review["text"], "label": label} for review, (_, label) in zip(reviews, examples)]
     return Setup(model=model, batch=batch, loss_fn=nn.CrossEntropyLoss(), optimizer=optimizer, train=train,
                  score=evaluate, batches=loader, held_out=collate(examples[:120]), baseline=0.5,
                  task="classification", padding_mask=batch[0][0] != PADDING, dataset=raw,
-                 audit={"encode": lambda text: encode(text, vocabulary), "unknown": UNKNOWN, "padding": PADDING,
-                        "max_length": MAX_LENGTH})
+                 audit={"tokenizer": lambda text: ids_of(text, vocabulary), "max_tokens": MAX_LENGTH})
