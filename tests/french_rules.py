@@ -16,7 +16,7 @@ FEMININE = set(
     """fille femme sœur mère grand-mère tante reine infirmière chanteuse souris chèvre vache chauve-souris pomme
 orange poire carotte tarte viande soupe eau lettre histoire clé boîte montre lampe chaise table horloge
 échelle brosse machine batte balle fleur rose chemise robe chaussure écharpe jupe voiture maison école
-église cuisine chambre forêt gare ville ferme île rivière banque rive usine plante porte fenêtre main dent
+église cuisine chambre forêt gare ville ferme île rivière assiette épée banque rive usine plante porte fenêtre main dent
 jambe guitare harpe flûte question réponse vérité chanson radio musique course allumette bougie""".split())
 IRREGULAR = {"chevaux": "cheval", "journaux": "journal", "hôpitaux": "hôpital", "hiboux": "hibou", "cheveux": "cheveu",
              "grands-mères": "grand-mère", "chauves-souris": "chauve-souris"}
@@ -167,20 +167,13 @@ def phrases_agree(tokens):
         if not before and after == [] and tokens[i + 1:i + 2] and tokens[i + 1] in BEFORE:
             yield f"{tokens[i]} {tokens[i + 1]}: order"
     for one, two in zip(tokens, tokens[1:]):
-        if one in FORMS and one not in BEFORE and one != "neuf" and noun(
-            two) is not None and two not in ("ferme", "montre", "porte"):
+        verb = two in ("ferme", "montre", "porte")
+        if one in FORMS and one not in BEFORE and one != "neuf" and noun(two) is not None and not verb:
             yield f"{one} {two}: order"
 
 
-_ENDINGS = {
-    "je": "s|x|e|ai",
-    "j'": "s|x|e|ai",
-    "il": "t|d|e|a|c",
-    "elle": "t|d|e|a|c",
-    "nous": "ons|sommes",
-    "vous": "ez|êtes|dites",
-    "ils": "nt",
-     "elles": "nt"}
+_ENDINGS = {"je": "s|x|e|ai", "j'": "s|x|e|ai", "il": "t|d|e|a|c", "elle": "t|d|e|a|c", "nous": "ons|sommes",
+            "vous": "ez|êtes|dites", "ils": "nt", "elles": "nt"}
 _OPENING = ("", "que", "qu'", "mais", "et", "quand", "où", "donc")
 
 
@@ -194,8 +187,8 @@ def verbs_agree(tokens):
             if not re.search(f"({_ENDINGS[word]})$", tokens[j]) and not tokens[j + 1].startswith("-"):
                 yield f"{word} {tokens[j]}"
     determiner, _, i = next(noun_phrases(tokens), ("", (), 0))
-    if determiner == tokens[0] and determiner in DETERMINERS and not determiner.startswith(
-        "quel") and DETERMINERS[determiner][1]:
+    asks = determiner.startswith("quel")
+    if determiner == tokens[0] and determiner in DETERMINERS and not asks and DETERMINERS[determiner][1]:
         k = i + 1
         while tokens[k] in FORMS or tokens[k] in PARTICLES:
             k += 1
@@ -213,8 +206,9 @@ def negation(tokens):
             if not after or after[0] not in ("pas", "jamais", "plus"):
                 yield f"ne without pas: {tokens[j]}"
             rest = " ".join(tokens[j + 1:])
-            if tokens[j] not in ETRE and re.match(
-    r"(-\S+ )?(pas|jamais|plus) (toujours |encore )?((?!et |mais )\S+(é|i|u|t|s)e?s? |\S+(er|ir|re) )?(un|une) ", rest):
+            participle = r"((?!et |mais )\S+(é|i|u|t|s)e?s? |\S+(er|ir|re) )?"
+            a = rf"(-\S+ )?(pas|jamais|plus) (toujours |encore )?{participle}(un|une) "
+            if tokens[j] not in ETRE and re.match(a, rest):
                 yield "un after pas"
         if word in ("pas", "jamais") and not {"ne", "n'"} & set(tokens[max(0, i - 6):i]):
             yield f"{word} without ne"
@@ -230,18 +224,11 @@ def clitics(tokens):
         if one in rank and two in rank and rank[one] >= rank[two]:
             yield f"{one} {two}"
         # With a modal and an infinitive the pronoun stands between them; elsewhere never behind its verb.
-        if one in ("me", "m'", "se", "s'", "lui") and two in _MODALS and re.search(
-            "(er|ir|re)$", " ".join(tokens[i + 2:i + 3])):
+        infinitive = re.search("(er|ir|re)$", " ".join(tokens[i + 2:i + 3]))
+        if one in ("me", "m'", "se", "s'", "lui") and two in _MODALS and infinitive:
             yield f"{one} {two}"
-        if one in AVOIR and two in ("me",
-    "se",
-    "lui",
-    "m'") and i and tokens[i - 1] in ("je",
-    "j'",
-    "il",
-    "elle",
-    "ils",
-     "elles"):
+        subject = i and tokens[i - 1] in ("je", "j'", "il", "elle", "ils", "elles")
+        if one in AVOIR and two in ("me", "se", "lui", "m'") and subject:
             yield f"{one} {two}"
 
 
@@ -265,15 +252,10 @@ def participles(tokens):
         while tokens[j] in ADVERBS:
             j += 1
         form = tokens[j]
-        if verb in (
-    "est",
-    "sont",
-    "était",
-    "étaient") and re.search(
-        "(é|i|u|t|s|x)e?s?$",
-         form) and noun(form) is None and form not in _NO_FORMS:
-            own = {"s'", "se"} & set(passed) and tokens[j +
-     2] in ("mains", "cheveux", "dents", "ongles", "jambe", "bras")
+        known = form in _NO_FORMS or noun(form) is not None
+        if verb in ("est", "sont", "était", "étaient") and re.search("(é|i|u|t|s|x)e?s?$", form) and not known:
+            body = tokens[j + 2] in ("mains", "cheveux", "dents", "ongles", "jambe", "bras")
+            own = {"s'", "se"} & set(passed) and body
             ending = "" if own else "e" * feminine + "s" * plural
             if form in FORMS and not own:
                 if (feminine, plural) not in FORMS[form]:
@@ -281,39 +263,14 @@ def participles(tokens):
             elif not re.search({"": "([^es]|is)$", "e": "e$", "s": "s$", "es": "es$"}[ending], form):
                 yield f"{what} {verb} {form}"
         # "compris" and its like end in s whoever they agree with
-        if verb in (
-    "a",
-    "ont") and re.search(
-        "(é|i|u|t)(e|s|es)$",
-        form) and form not in FORMS and noun(form) is None and form not in (
-            "compris",
-            "dits",
-             *_NO_FORMS):
-            if not set(passed) & {"l'", "les", "nous", "vous", "m'"} and (
-                tokens[i - 1] if i else "") not in ("que", "qu'"):
+        agrees = re.search("(é|i|u|t)(e|s|es)$", form) and form not in FORMS and form not in ("compris", "dits")
+        if verb in ("a", "ont") and agrees and not known and not set(passed) & {"l'", "les", "nous", "vous", "m'"}:
+            if (tokens[i - 1] if i else "") not in ("que", "qu'"):
                 yield f"{what} {verb} {form}"
 
 
-_NO_FORMS = {
-    *DETERMINERS,
-    "quarante",
-    "vingt",
-    "trente",
-    "soixante",
-    "quatre-vingts",
-    "dans",
-    "sous",
-    "près",
-    "moins",
-    "aussi",
-    "devant",
-    "toujours",
-    "encore",
-    "plus",
-    "sur",
-    "fermier",
-    "étudiant",
-     "boulanger"}
+_NO_FORMS = set(DETERMINERS) | set("""quarante vingt trente soixante quatre-vingts dans sous près moins aussi devant
+toujours encore plus sur fermier étudiant boulanger""".split())
 
 
 def antecedents(tokens):
@@ -327,25 +284,23 @@ def antecedents(tokens):
         for j in range(i + 1, min(i + 8, len(tokens) - 1)):
             if tokens[j] in ("et", "mais", "parce"):
                 break
-            if tokens[j] in AVOIR and tokens[j +
-    1] not in ADVERBS and re.search("(é|i|u|t|s)e?s?$", tokens[j +
-    1]) and tokens[j -
-     1] not in ("lui", "leur", "m'", "l'", "les"):
+            form, before = tokens[j + 1], tokens[j - 1]
+            participle = form not in ADVERBS and re.search("(é|i|u|t|s)e?s?$", form)
+            if tokens[j] in AVOIR and participle and before not in ("lui", "leur", "m'", "l'", "les"):
                 feminine, plural = noun(tokens[k])[0], number(tokens, k)
-                _, e, s = re.search("^(.*?)(e?)(s?)$", tokens[j + 1]).groups()
-                if bool(e) != feminine or plural is not None and bool(
-                    s) != plural and not (plural is False and tokens[j + 1].endswith("is")):
-                    yield f"{tokens[k]} que {tokens[j]} {tokens[j + 1]}"
+                e, s = re.search("(e?)(s?)$", form).groups()
+                whatever = plural is None or plural is False and form.endswith("is")
+                if bool(e) != feminine or bool(s) != plural and not whatever:
+                    yield f"{tokens[k]} que {tokens[j]} {form}"
                 break
 
 
 def inversion(tokens):
     for verb, pronoun in zip(tokens, tokens[1:]):
         if re.match("-(t-)?(il|elle|on)", pronoun):
-            if pronoun.startswith("-t-") != bool(re.search("[aec]$",
-     verb)) or pronoun.endswith("s") and not verb.endswith("nt"):
+            hiatus = bool(re.search("[aec]$", verb))
+            if pronoun.startswith("-t-") != hiatus or pronoun.endswith("s") and not verb.endswith("nt"):
                 yield f"{verb}{pronoun}"
-        if pronoun == "-vous" and not re.search("(ez|es)$",
-    verb) or pronoun == "-nous" and not re.search("(ons|sommes)$",
-     verb):
+        ending = {"-vous": "(ez|es)$", "-nous": "(ons|sommes)$"}.get(pronoun, "")
+        if not re.search(ending, verb):
             yield f"{verb}{pronoun}"

@@ -60,7 +60,7 @@ class Clauses(NounPhrases):
         if tense == "present":
             aspects = ("simple", "perfect", "recent", "recent") if instant else (
                 *["progressive"] * 4, "simple", "simple", "perfect", "recent", "recent",
-                *["since", "since"] * (c.predicate in LASTING))
+                *["since"] * 3 * (c.predicate in LASTING))
         else:
             aspects = ("simple",) if instant else ("simple", "simple", "simple", "simple", "progressive")
         if c.subject is None or c.predicate == "go":
@@ -131,7 +131,7 @@ class Clauses(NounPhrases):
             c.object is None or time not in ("in spring", "in winter"))]))
 
     def transitive(self) -> Clause:
-        verb = self.rng.choice(TRANSITIVE)
+        verb = self.rng.choice([*TRANSITIVE, "drink", "eat", "drink"])
         if self.often(0.04):
             return self.dress(Clause(verb, NP("who"), self.object(verb, NP("Marie")), question="subject"), question=0)
         subject = self.subject(verb)
@@ -190,9 +190,9 @@ class Clauses(NounPhrases):
                 fitting = predicates_of(subject.concept)
             if fitting:
                 return self.dress(Clause("be", subject, complement=self.rng.choice(fitting)))
-        if draw < 0.64:
+        if draw < 0.6:
             return self.comparison()
-        if draw < 0.78:
+        if draw < 0.74:
             subject = self.np({"thing", "container", "clothing", "animal"}, "the the my", adjective=0.15)
             where = "near, under" if kind_of(subject) == "animal" else "inside, on, under, behind, next to"
             if self.often(0.25):

@@ -25,7 +25,7 @@ class NounPhrases:
     def often(self, share: float) -> bool:
         return self.rng.random() < share
 
-    def np(self, kinds, determiners="the the the a a a this my", adjective=0.6, plural=0.36, owner=0.3,
+    def np(self, kinds, determiners="the the the a a this my my", adjective=0.6, plural=0.36, owner=0.3,
            holder: NP | None = None, besides: str = "") -> NP:
         """A noun phrase of one of the kinds, not the noun `besides`; holder: whose it is, if somebody's."""
         concept = self.rng.choice([noun for kind in sorted(kinds) for noun in OF_KIND[kind] if noun != besides])
