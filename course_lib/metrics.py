@@ -213,7 +213,7 @@ def edit_rate(hypotheses: Sentences, references: Sentences) -> float:
 # Alignments
 
 def alignment_error_rate(predicted: Iterable, sure: Iterable, possible: Iterable | None = None) -> float:
-    """AER of a corpus, from 0 to 1: 1 - (|A and S| + |A and P|) / (|A| + |S|).
+    """AER of a corpus, from 0 to 1: ``1 - (|A and S| + |A and P|) / (|A| + |S|)``.
 
     predicted, sure, possible: for each sentence pair its links, (source, target) positions, as sets or
     lists. All sure links should be found; none outside the possible ones should be made. Sure links count as
