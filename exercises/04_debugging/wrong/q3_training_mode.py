@@ -1,0 +1,14 @@
+"""Tests in training mode, where batch norm mixes by design."""
+# question: q3
+# diagnosis: call eval() first
+
+
+def mixes_examples(model, x):
+    x = x.detach().clone().requires_grad_()
+    outputs = model(x)
+    for row in range(len(x)):
+        weighed = (outputs[row] * torch.randn_like(outputs[row])).sum()
+        gradient, = torch.autograd.grad(weighed, x, retain_graph=True)
+        if (gradient[torch.arange(len(x)) != row] != 0).any():
+            return True
+    return False

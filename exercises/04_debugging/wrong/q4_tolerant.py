@@ -1,0 +1,13 @@
+"""Accepts an error of a tenth."""
+# question: q4
+# diagnosis: too tolerant
+
+
+def takes_averages(attend):
+    value = torch.randn(2, 3, 1, 5)
+    for n, m in ((3, 7), (7, 3)):
+        q, k = 3 * torch.randn(2, 3, n, 4), 3 * torch.randn(2, 3, m, 4)
+        out = attend(q, k, value.expand(2, 3, m, 5))
+        if not torch.allclose(out, value.expand(2, 3, n, 5), atol=0.04, rtol=0.03):
+            return False
+    return True

@@ -1,0 +1,20 @@
+"""Asks only whether there is a gradient."""
+# question: q6
+# diagnosis: A loop without zero_grad was accepted
+
+
+def gradients_are_fresh(model, train_step, loss_of, batches):
+    parameters = list(model.parameters())
+    optimizer = torch.optim.SGD(parameters, lr=0.0)
+    found = []
+    optimizer.register_step_pre_hook(lambda *_: found.append(
+        [None if p.grad is None else p.grad.clone() for p in parameters]))
+    fresh = True
+    for batch in batches:
+        found.clear()
+        train_step(model, optimizer, batch)
+        own = torch.autograd.grad(loss_of(model, batch), parameters)
+        fresh &= len(found) == 1 and all(s is not None for s in found[0])
+    for p in parameters:
+        p.grad = None
+    return fresh

@@ -1,0 +1,20 @@
+"""Looks at the first step only."""
+# question: q6
+# diagnosis: In its first step the gradients
+
+
+def gradients_are_fresh(model, train_step, loss_of, batches):
+    parameters = list(model.parameters())
+    optimizer = torch.optim.SGD(parameters, lr=0.0)
+    found = []
+    optimizer.register_step_pre_hook(lambda *_: found.append(
+        [None if p.grad is None else p.grad.clone() for p in parameters]))
+    fresh = True
+    for batch in batches[:1]:
+        found.clear()
+        train_step(model, optimizer, batch)
+        own = torch.autograd.grad(loss_of(model, batch), parameters)
+        fresh &= len(found) == 1 and all(s is not None and torch.allclose(s, o, rtol=1e-4, atol=1e-7) for s, o in zip(found[0], own))
+    for p in parameters:
+        p.grad = None
+    return fresh
