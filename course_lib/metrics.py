@@ -149,7 +149,7 @@ def chrf(hypotheses: Sequence, references: Sequence, order: int = 6, beta: float
 
 @dataclass(frozen=True)
 class Comparison:
-    """Scores of two systems; their difference, first minus second, with a 95 % interval; the p-value of no difference."""
+    """Scores of two systems; their difference, first minus second, with a 95 % interval; p-value of no difference."""
     first: float
     second: float
     difference: float

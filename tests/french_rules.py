@@ -54,7 +54,8 @@ for _words, _reading in (("le un ce cet du au quel", (False, False)), ("la une c
                          ("quels", (False, True)), ("quelles", (True, True)), ("l' notre votre leur", (None, False)),
                          ("ma sa", (True, False)), ("mon son", (None, False))):
     DETERMINERS |= dict.fromkeys(_words.split(), _reading)
-ASPIRATED = ("héros", "hibou", "hiboux", "hérisson", "hérissons", "haricot", "haricots", "harpe", "hausse", "huit", "onze")
+ASPIRATED = ("héros", "hibou", "hiboux", "hérisson", "hérissons", "haricot", "haricots", "harpe", "hausse",
+              "huit", "onze")
 ETRE = "suis est sommes êtes sont étais était étions étiez étaient serai sera serons serez seront".split()
 AVOIR = "ai a avons avez ont".split()
 PARTICLES = {"ne", "n'", "me", "m'", "se", "s'", "nous", "vous", "le", "la", "l'", "les", "lui", "leur", "y"}

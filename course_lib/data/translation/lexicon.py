@@ -56,7 +56,8 @@ key, clé, f, thing; ball, ballon, m, thing; bag, sac, m, container; box, boîte
 basket, panier, m, thing; knife, couteau, m, thing; pen (ink), stylo, m, thing; watch, montre, f, machine
 umbrella, parapluie, m, thing; lamp, lampe, f, machine; chair, chaise, f, furniture; table, table, f, furniture
 armchair, fauteuil, m, furniture; picture, tableau, m, thing; mirror, miroir, m, thing; clock, horloge, f, machine
-toy, jouet, m, thing; ladder, échelle, f, thing; plate, assiette, f, thing; sword, épée, f, thing; toothbrush, brosse à dents, f, thing
+toy, jouet, m, thing; ladder, échelle, f, thing; plate, assiette, f, thing; sword, épée, f, thing
+toothbrush, brosse à dents, f, thing
 washing machine, machine à laver, f, machine; bat (ball), batte, f, thing; nail (iron), clou, m, thing
 glass, verre, m, thing; gift, cadeau, m, thing; flower, fleur, f, plant; tree, arbre, m, plant; rose, rose, f, plant
 shirt, chemise, f, clothing; dress, robe, f, clothing; coat, manteau, m, clothing; hat, chapeau, m, clothing

@@ -113,7 +113,8 @@ class NounPhrases:
             kinds = {"text", "song"} if "made" in entry.flags else kinds
             made = "made" in entry.flags
             found = self.np(kinds, "the the the a" if made else "the the this my", holder=subject, adjective=0.45,
-                            besides="paper (news)" if made else subject.antecedent or subject.concept, owner=0 if made else 0.3)
+                            besides="paper (news)" if made else subject.antecedent or subject.concept,
+                            owner=0 if made else 0.3)
         else:
             found = self.np(kinds, holder=subject, besides=subject.antecedent or subject.concept)
         if subject.plural and found.determiner == "a" and not found.plural and found.concept == subject.concept:
