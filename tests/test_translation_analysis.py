@@ -27,6 +27,16 @@ def test_the_verb_tells_the_number_of_sheep(text):
     assert parse(text.split()).subject.plural is ("are" in text)
 
 
+def test_the_determiner_tells_the_number_of_sheep():
+    assert parse("he saw two sheep .".split()).object.plural and not parse("he saw a sheep .".split()).object.plural
+
+
+def test_two_nouns_are_one_where_the_dictionary_says_so():
+    dog, nurse = (parse(text.split()) for text in ("he showed the police dog .", "he showed the nurse carrots ."))
+    assert dog.object == Nominal("dog", determiner="the", modifier="police") and dog.recipient is None
+    assert nurse.object == Nominal("carrot", plural=True) and nurse.recipient == Nominal("nurse", determiner="the")
+
+
 def test_her_and_read_are_told_apart():
     assert parse("I saw her .".split()).object == Nominal("she", "pronoun")
     assert parse("I saw her dog .".split()).object == Nominal("dog", determiner="her")
@@ -38,7 +48,7 @@ def test_an_ambiguous_sentence_has_several_trees():
     assert {tree.tense for tree in trees} == {"present", "past"}
 
 
-@pytest.mark.parametrize("text", ["", ".", "the", "boy the sleeps .", "the boy sleeps", "the boy zyzzyva .", "sleeps .", "? ?"])
+@pytest.mark.parametrize("text", ["", ".", "the", "boy the sleeps .", "the boy that I saw him sleeps .", "the boy sleeps", "the boy zyzzyva .", "sleeps .", "? ?"])
 def test_what_is_no_sentence_has_no_tree(text):
     assert parse(text.split()) is None
 

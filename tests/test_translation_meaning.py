@@ -35,7 +35,8 @@ def test_senses_of_nouns(text, where, sense):
 
 @pytest.mark.parametrize("text, antecedent", [
     ("he bought the key and he lost it .", "key"), ("he bought the book but it was heavy .", "book"),
-    ("the boy bought a car because he was sad .", ""),
+    ("the boy bought a car because he was sad .", ""), ("the dog followed the car but it was black .", "car"),
+    ("the dog followed the car because it was hungry .", "dog"),
 ])
 def test_it_stands_for_a_thing(text, antecedent):
     second = read(text).second

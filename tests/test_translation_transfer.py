@@ -47,6 +47,11 @@ def test_an_unknown_word_breaks_the_tree_and_not_the_rest():
     assert system.understood == 0
 
 
+def test_a_clause_inside_a_broken_sentence_is_read_as_one():
+    assert Transfer().translate(["the old boy sees the red house zyzzyva".split()]) == [
+        "le vieux garçon voit la maison rouge zyzzyva".split()]
+
+
 def test_protocol_and_bad_input():
     system = Transfer()
     assert isinstance(system, System) and system.level == "syntax" and system.fit([]) is system
