@@ -17,10 +17,8 @@ def text(split, count):
 def test_letter_model(order):
     alphabet, model = letter_model("a bab ab", order)
     assert alphabet == " ab" and model.sum(-1) == pytest.approx(np.ones((3, 3)))
-    # After "ab" come once a letter b (no: "bab" has b after a), twice a space or the end: by hand for order 2.
     if order == 2:
-        uniform, unigram, bigram = 1 / 3, 3 / 8, 1.0    # b: 3 of 8 letters; after a: b twice, a space once
-        after_a = 2 / 3
+        uniform, unigram, after_a = 1 / 3, 3 / 8, 2 / 3    # b is 3 of 8 letters; after a come b, b and a space
         wanted = 0.9 * after_a + 0.1 * (0.9 * unigram + 0.1 * uniform)
         assert model[0, 1, 2] == pytest.approx(wanted) and (model == model[:1]).all()
     else:
@@ -93,7 +91,8 @@ def test_word_posteriors_are_those_of_all_hidden_sentences():
     for row, got in zip(coded, posteriors):
         wanted = np.zeros((3, 3))
         for hidden in product(range(3), repeat=3):
-            p = system.start[hidden[0]] * system.end[hidden[-1]] * math.prod(system.next[a, b] for a, b in zip(hidden, hidden[1:]))
+            p = system.start[hidden[0]] * system.end[hidden[-1]]
+            p *= math.prod(system.next[a, b] for a, b in zip(hidden, hidden[1:]))
             p *= math.prod(system.channel[h, o] for h, o in zip(hidden, row))
             wanted[range(3), list(hidden)] += p
         assert got == pytest.approx(wanted / wanted[0].sum(), rel=1e-10)
@@ -141,7 +140,8 @@ def test_protocol_and_bad_input():
     assert isinstance(system, System) and system.year == 1949
     assert system.translate([[], ["a"], ["zyzzyva", "b"]])[0] == [] and system.translate([["zyzzyva"]]) == [["zyzzyva"]]
     assert len(system.translate([["zyzzyva", "b"]])[0]) == 2 and system.translate([["zyzzyva", "b"]])[0][0] == "zyzzyva"
-    for pairs, message in [([], "no sentence pairs"), ([(["a"], ["b"])], "at least 2"), ([("a", ["b"])] * 2, "pair 0 is text")]:
+    for pairs, message in [([], "no sentence pairs"), ([(["a"], ["b"])], "at least 2"),
+                           ([("a", ["b"])] * 2, "pair 0 is text")]:
         with pytest.raises(ValueError, match=message):
             Decipherment().fit(pairs)
     with pytest.raises(ValueError, match="both languages"):

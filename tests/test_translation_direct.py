@@ -63,8 +63,10 @@ def test_the_rule_is_what_makes_the_example_right(name):
 
 
 @pytest.mark.parametrize("english, french", [
-    ("Paul and Marie sing .", "Paul et Marie chantent ."), ("the dog near the houses sleeps .", "le chien près des maisons dort ."),
-    ("why did they not come back ?", "pourquoi ne sont -ils pas revenus ?"), ("I cannot swim .", "je ne peux pas nager ."),
+    ("Paul and Marie sing .", "Paul et Marie chantent ."),
+    ("the dog near the houses sleeps .", "le chien près des maisons dort ."),
+    ("why did they not come back ?", "pourquoi ne sont -ils pas revenus ?"),
+    ("I cannot swim .", "je ne peux pas nager ."),
 ])
 def test_rules_together(english, french):
     assert translate(Direct(None), english) == french

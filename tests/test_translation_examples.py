@@ -10,8 +10,10 @@ from course_lib.translation.examples import ExampleBased, TranslationMemory, edi
 from course_lib.translation.system import System
 
 PAIRS = [(e.split(), f.split()) for e, f in [
-    ("the cat sleeps .", "le chat dort ."), ("the dog sleeps .", "le chien dort ."), ("the cat eats .", "le chat mange ."),
-    ("a dog eats .", "un chien mange ."), ("a bird sings .", "un oiseau chante ."), ("a cat sings .", "un chat chante ."),
+    ("the cat sleeps .", "le chat dort ."), ("the dog sleeps .", "le chien dort ."),
+    ("the cat eats .", "le chat mange ."),
+    ("a dog eats .", "un chien mange ."),
+    ("a bird sings .", "un oiseau chante ."), ("a cat sings .", "un chat chante ."),
     ("the bird eats .", "l' oiseau mange .")]]
 
 
@@ -68,13 +70,15 @@ def test_known_sentences_come_back_as_they_are():
 
 def test_words_that_no_pair_has_are_passed_on():
     system = ExampleBased().fit(PAIRS)
-    assert system.translate([["zyzzyva"], [], "a zyzzyva eats .".split()]) == [["zyzzyva"], [], "un zyzzyva mange .".split()]
+    assert system.translate([["zyzzyva"], [], "a zyzzyva eats .".split()]) == [
+        ["zyzzyva"], [], "un zyzzyva mange .".split()]
     assert system.distances == [1, 0, 0.25]
 
 
 def test_inserted_and_deleted_words():
     system = ExampleBased().fit([(e.split(), f.split()) for e, f in [
-        ("the old cat sings", "le vieux chat chante"), ("the old dog eats", "le vieux chien mange"), ("a dog runs", "un chien court")]])
+        ("the old cat sings", "le vieux chat chante"), ("the old dog eats", "le vieux chien mange"),
+        ("a dog runs", "un chien court")]])
     assert system.translate(["the cat sings".split()]) == ["le chat chante".split()]
     assert system.translate(["a old dog runs".split()]) == ["un vieux chien court".split()]
 
@@ -88,11 +92,13 @@ def test_likeness_is_a_cosine():
 
 def test_the_nearest_share_rare_words():
     memory = TranslationMemory().fit(PAIRS).memory
-    assert memory.pairs[memory.near("the bird sings .".split())[0]][0] in [("a", "bird", "sings", "."), ("the", "bird", "eats", ".")]
+    nearest = memory.pairs[memory.near("the bird sings .".split())[0]][0]
+    assert nearest in [("a", "bird", "sings", "."), ("the", "bird", "eats", ".")]
     assert memory.near(["zyzzyva"]) == []
 
 
-@pytest.mark.parametrize("threshold, proposals", [(0, [1, 1, 0]), (0.7, [1, 1, 0]), (0.8, [1, 0, 0]), (1, [1, 0, 0])])
+@pytest.mark.parametrize("threshold, proposals", [
+    (0, [1, 1, 0]), (0.7, [1, 1, 0]), (0.8, [1, 0, 0]), (1, [1, 0, 0])])
 def test_memory_thresholds(threshold, proposals):
     system = TranslationMemory(threshold).fit(PAIRS)
     translated = system.translate(["the cat sleeps .".split(), "the cat sings .".split(), ["zyzzyva"]])
@@ -106,7 +112,8 @@ def test_protocol_and_bad_input():
         assert isinstance(system, System) and system.fit(PAIRS) is system
         assert system.costs().pairs == len(PAIRS) and system.costs().rules == 0 and system.costs().seconds > 0
         assert system.translate([]) == [] and system.translate([[]]) == [[]]
-        for pairs, message in [([], "no sentence pairs"), ([("a b", ["c"])], "pair 0 is text"), ([(["a"], [])], "empty side")]:
+        for pairs, message in [([], "no sentence pairs"), ([("a b", ["c"])], "pair 0 is text"),
+                               ([(["a"], [])], "empty side")]:
             with pytest.raises(ValueError, match=message):
                 type(system)().fit(pairs)
         with pytest.raises(ValueError, match="sentence 0 is text"):
@@ -114,7 +121,8 @@ def test_protocol_and_bad_input():
     assert math.isnan(TranslationMemory().handed_over)
     with pytest.raises(ValueError, match="from 0 to 1"):
         TranslationMemory(1.5)
-    assert ExampleBased().fit([(["a"], ["b", "c", "d"])]).translate([["a"], ["a", "x"]])[0] == ["b", "c", "d"]    # unequal sides
+    unequal = ExampleBased().fit([(["a"], ["b", "c", "d"])])
+    assert unequal.translate([["a"], ["a", "x"]])[0] == ["b", "c", "d"]
 
 
 def test_the_same_pairs_give_the_same_translations():

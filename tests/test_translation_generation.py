@@ -33,7 +33,8 @@ def test_noun_phrases(np, french):
     (Clause("laver", reflexive=True, unagreeing=True, subject=SHE, tense="past",
             direct=NounPhrase("main", "f", True, "le")), "elle s' est lavé les mains ."),
     (Clause("acheter", subject=BOY, direct=KEY, negation="pas", tense="past"), "le garçon n' a pas acheté de clé ."),
-    (Clause("être", subject=BOY, attribute=NounPhrase("médecin", determiner="un"), negation="pas"), "le garçon n' est pas médecin ."),
+    (Clause("être", subject=BOY, attribute=NounPhrase("médecin", determiner="un"), negation="pas"),
+     "le garçon n' est pas médecin ."),
     (Clause("parler", subject=WE, indirect=HE, modal="vouloir"), "nous voulons lui parler ."),
     (Clause("partir", subject=SHE, tense="recent"), "elle vient de partir ."),
     (Clause("avoir", "besoin", subject=BOY, of=KEY, tense="imperfect"), "le garçon avait besoin d' une clé ."),
@@ -42,8 +43,10 @@ def test_noun_phrases(np, french):
     (Clause("aimer", subject=HE, question="yes/no", direct=GIRL), "aime -t-il la fille ?"),
     (Clause("aimer", subject=BOY, question="pourquoi", direct=GIRL), "pourquoi est -ce que le garçon aime la fille ?"),
     (Clause("être", subject=BOY, question="où"), "où est le garçon ?"),
-    (Clause("voir", subject=HE, direct=NounPhrase(pronoun="que"), question="object", tense="past"), "qu' a -t-il vu ?"),
-    (Clause("être", subject=GIRL, adjective="bon", degree="plus", standard=BOY), "la fille est meilleure que le garçon ."),
+    (Clause("voir", subject=HE, direct=NounPhrase(pronoun="que"), question="object", tense="past"),
+     "qu' a -t-il vu ?"),
+    (Clause("être", subject=GIRL, adjective="bon", degree="plus", standard=BOY),
+     "la fille est meilleure que le garçon ."),
     (Clause("avoir", subject=SHE, age="dix"), "elle a dix ans ."),
     (Clause("pleuvoir", tense="imperfect"), "il pleuvait ."),
     (Clause("penser", subject=HE, content=Clause("dormir", subject=SHE), conjunction="parce que",
@@ -54,14 +57,16 @@ def test_clauses(clause, french):
 
 
 def test_relative_clauses():
-    seen = NounPhrase("fille", "f", True, "le", relative=Clause("voir", subject=BOY, direct=NounPhrase(pronoun="qui"), tense="past"))
+    who = NounPhrase(pronoun="qui")
+    seen = NounPhrase("fille", "f", True, "le", relative=Clause("voir", subject=BOY, direct=who, tense="past"))
     assert " ".join(spelled(noun_phrase(seen))) == "les filles que le garçon a vues"
-    seer = NounPhrase("fille", "f", True, "le", relative=Clause("laver", reflexive=True, subject=NounPhrase(pronoun="qui"), tense="past"))
+    seer = NounPhrase("fille", "f", True, "le", relative=Clause("laver", reflexive=True, subject=who, tense="past"))
     assert " ".join(spelled(noun_phrase(seer))) == "les filles qui se sont lavées"
 
 
 def test_words_and_spelling():
     assert inflected("blanc", True, True) == "blanches" and inflected("vieux", False, True) == "vieux"
     assert inflected("affamé", True, False) == "affamée" and inflected("agréable", True, True) == "agréables"
-    assert spelled(["si", "il"]) == ["s'", "il"] and spelled(["de", "le"]) == ["de", "le"]    # a pronoun does not contract
+    assert spelled(["si", "il"]) == ["s'", "il"]
+    assert spelled(["de", "le"]) == ["de", "le"]    # a pronoun does not contract
     assert spelled([]) == [] and spelled(["le", "hibou"]) == ["le", "hibou"]

@@ -11,15 +11,16 @@ from course_lib.translation.system import System
 def test_bulletins_by_hand():
     system = Meteo()
     assert system.translate(["risk of flurries near noon . wind west 70 km/h gusting to 90 .".split(),
-                             "snowfall amount 2 to 4 cm .".split(), "temperature falling to minus 3 overnight .".split()]) == [
+                             "snowfall amount 2 to 4 cm .".split(),
+                             "temperature falling to minus 3 overnight .".split()]) == [
         "risque d' averses de neige vers midi . vents de l' ouest de 70 km/h avec rafales à 90 .".split(),
         "accumulation de neige de 2 à 4 cm .".split(),
         "température à la baisse pour atteindre moins 3 au cours de la nuit .".split()]
     assert system.coverage == 1
 
 
-@pytest.mark.parametrize("text", ["rain of frogs .", "rain", "rain tomorrow . and then some .", "the cat sleeps .", "high tomorrow .",
-                                  "wind up 20 km/h ."])
+@pytest.mark.parametrize("text", ["rain of frogs .", "rain", "rain tomorrow . and then some .", "the cat sleeps .",
+                                  "high tomorrow .", "wind up 20 km/h ."])
 def test_what_is_not_understood_to_the_last_word_is_refused_whole(text):
     system = Meteo()
     assert system.translate([text.split()]) == [[REFUSED, *text.split()]] and system.coverage == 0

@@ -50,7 +50,8 @@ def test_protocol_and_bad_input():
     system = RandCycle()
     assert isinstance(system, System) and system.translate([]) == [] and system.translate([[]]) == [[]]
     assert system.translate([["the", "cat"]]) == [["le", "chat"]]    # the dictionary, before the first cycle
-    for pairs, message in [([], "no sentence pairs"), ([("a", ["b"])], "pair 0 is text"), ([(["a"], [])], "empty side")]:
+    for pairs, message in [([], "no sentence pairs"), ([("a", ["b"])], "pair 0 is text"),
+                           ([(["a"], [])], "empty side")]:
         with pytest.raises(ValueError, match=message):
             system.fit(pairs)
         with pytest.raises(ValueError, match=message):
