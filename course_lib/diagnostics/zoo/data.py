@@ -147,15 +147,18 @@ def hotel_reviews(count: int, generator: Generator) -> list[dict]:
     same mind.
     """
     draw = random.Random(int(_choose(0, 2**31, (1,), generator)))
-    things = ["room", "breakfast", "view", "staff", "bed", "pool", "price", "location"]
-    opinions = ["awful", "dirty", "noisy", "rude"], ["lovely", "great", "superb", "charming"]
+    things = ("room breakfast view staff bed pool price location shower lobby garden bar lift carpet window towel "
+              "dinner coffee parking beach").split()
+    opinions = ("awful dirty noisy rude dull cold shabby poor".split(),
+                "lovely great superb charming bright warm spotless generous".split())
+    forms = "The {} was {}", "We found the {} {}", "The {} looked {} to us"
     ends = (["we will not return", "it is not worth it", "a waste of money", "we were disappointed"],
             ["we will return", "it is worth it", "not a waste of money", "we were not disappointed"])
     reviews = []
     for _ in range(count):
         label = draw.randrange(2)
-        minds = [label if draw.random() < 0.75 else 1 - label for _ in range(draw.randint(1, 3))]
-        clauses = [f"The {draw.choice(things)} was {draw.choice(opinions[mind])}" for mind in minds]
+        minds = [label if draw.random() < 0.75 else 1 - label for _ in range(draw.randint(2, 3))]
+        clauses = [draw.choice(forms).format(draw.choice(things), draw.choice(opinions[mind])) for mind in minds]
         end = draw.choice(ends[label])
         if draw.random() < 0.4:
             end = end.upper()

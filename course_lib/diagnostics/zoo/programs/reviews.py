@@ -82,7 +82,7 @@ def build(seed):
     loader = DataLoader(examples[120:], batch_size=16, shuffle=True, drop_last=True, collate_fn=collate,
                         generator=generator)
     model = Reader(len(vocabulary) + 2)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
     batch = next(iter(loader))
     raw = [{"text": review["text"], "label": label} for review, (_, label) in zip(reviews, examples)]
     return Setup(model=model, batch=batch, loss_fn=nn.CrossEntropyLoss(), optimizer=optimizer, train=train,
