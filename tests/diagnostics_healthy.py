@@ -56,8 +56,10 @@ def gpt2_padded():
 
 def llama():
     tf = _tf()
-    model = tf.LlamaForCausalLM(tf.LlamaConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
-                                               num_key_value_heads=2, vocab_size=VOCABULARY, bos_token_id=1, eos_token_id=2))
+    model = tf.LlamaForCausalLM(tf.LlamaConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+                                               intermediate_size=64,
+                                               num_key_value_heads=2, vocab_size=VOCABULARY, bos_token_id=1,
+                                               eos_token_id=2))
     return model, text(), logits_loss, {}
 
 
@@ -86,7 +88,8 @@ def bert_masked():
 
 def distilbert():
     tf = _tf()
-    config = tf.DistilBertConfig(dim=32, n_layers=2, n_heads=2, hidden_dim=64, vocab_size=VOCABULARY, num_labels=CLASSES)
+    config = tf.DistilBertConfig(dim=32, n_layers=2, n_heads=2, hidden_dim=64, vocab_size=VOCABULARY,
+                                 num_labels=CLASSES)
     return tf.DistilBertForTokenClassification(config), (dict(input_ids=ids(8)), torch.randint(0, CLASSES, (8, 12))), \
         logits_loss, dict(task="token-classification")
 
@@ -101,12 +104,14 @@ def _sequences(model, start, pad=0):
 
 def bart():
     tf = _tf()
-    return _sequences(tf.BartForConditionalGeneration(tf.BartConfig(pad_token_id=1, decoder_start_token_id=2, **SIZES)), 2, 1)
+    return _sequences(tf.BartForConditionalGeneration(tf.BartConfig(pad_token_id=1, decoder_start_token_id=2,
+                                                                    **SIZES)), 2, 1)
 
 
 def marian():
     tf = _tf()
-    config = tf.MarianConfig(pad_token_id=0, decoder_start_token_id=0, eos_token_id=1, forced_eos_token_id=None, **SIZES)
+    config = tf.MarianConfig(pad_token_id=0, decoder_start_token_id=0, eos_token_id=1, forced_eos_token_id=None,
+                             **SIZES)
     return _sequences(tf.MarianMTModel(config), 0)
 
 
@@ -128,8 +133,10 @@ def t5_with_labels():
 
 def vit():
     tf = _tf()
-    config = tf.ViTConfig(image_size=16, patch_size=4, num_labels=CLASSES, **{k: v for k, v in BERT.items() if k != "vocab_size"})
-    return tf.ViTForImageClassification(config), (dict(pixel_values=torch.randn(8, 3, 16, 16)), classes(8)), logits_loss, {}
+    config = tf.ViTConfig(image_size=16, patch_size=4, num_labels=CLASSES,
+                          **{k: v for k, v in BERT.items() if k != "vocab_size"})
+    return tf.ViTForImageClassification(config), (dict(pixel_values=torch.randn(8, 3, 16, 16)),
+                                                  classes(8)), logits_loss, {}
 
 
 # torch
@@ -238,7 +245,8 @@ def translator():
 
 def translator_sequence_first():
     model, ((source, target), labels), loss, arguments = translator()
-    return Translator(False), ((source.T, target.T), labels.T), lambda o, y: F.cross_entropy(o.reshape(-1, VOCABULARY), y.reshape(-1)), \
+    return Translator(False), ((source.T, target.T), labels.T), lambda o, y: F.cross_entropy(o.reshape(-1, VOCABULARY),
+                                                                                             y.reshape(-1)), \
         arguments
 
 
@@ -357,7 +365,8 @@ def binary_probabilities():
 
 
 def regression():
-    return network(outputs=1), (torch.randn(16, 8), torch.randn(16) * 3 + 10), lambda o, y: F.mse_loss(o.squeeze(-1), y), {}
+    return network(outputs=1), (torch.randn(16, 8), torch.randn(16) * 3 + 10), lambda o, y: F.mse_loss(o.squeeze(-1),
+                                                                                                       y), {}
 
 
 def linear_regression():
@@ -366,7 +375,8 @@ def linear_regression():
 
 def autoencoder():
     x = torch.rand(16, 20)
-    return nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 20)), (x, x), nn.MSELoss(), {}
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 20))
+    return model, (x, x), nn.MSELoss(), {}
 
 
 # this course
@@ -401,13 +411,19 @@ def by_hand():
 
 def tags():
     tokens, mask = padded(ids(), 12, 9)
-    return Tokens(), ((tokens, mask), (tokens % CLASSES).masked_fill(mask == 0, -100)), token_loss, dict(task="token-classification")
+    return Tokens(), ((tokens, mask),
+                      (tokens % CLASSES).masked_fill(mask == 0, -100)), token_loss, dict(task="token-classification")
 
 
-LIBRARY = [gpt2, gpt2_with_labels, gpt2_padded, llama, bert, bert_frozen_body, bert_masked, distilbert, bart, marian, t5,
+LIBRARY = [gpt2, gpt2_with_labels, gpt2_padded, llama, bert, bert_frozen_body, bert_masked, distilbert, bart, marian,
+           t5,
            t5_with_labels, vit]
-OTHERS = [encoder, encoder_norm_first, encoder_high_dropout, encoder_frozen_embeddings, encoder_zero_head, encoder_imbalance,
-          encoder_smoothed, encoder_contradicting_labels, adapters, translator, translator_sequence_first, lstm, lstm_language_model,
-          lstm_sequence_first, tied_embeddings, causal_convolutions, state_space, bag_of_words, bigrams, convolutional, perceptron,
+OTHERS = [encoder, encoder_norm_first, encoder_high_dropout, encoder_frozen_embeddings, encoder_zero_head,
+          encoder_imbalance,
+          encoder_smoothed, encoder_contradicting_labels, adapters, translator, translator_sequence_first, lstm,
+          lstm_language_model,
+          lstm_sequence_first, tied_embeddings, causal_convolutions, state_space, bag_of_words, bigrams, convolutional,
+          perceptron,
           perceptron_noisy_labels, log_probabilities, log_probabilities_twice, binary, binary_probabilities, regression,
-          linear_regression, autoencoder, ours_decoder, ours_post_norm_rotary, ours_no_positions, ours_encoder_decoder, by_hand, tags]
+          linear_regression, autoencoder, ours_decoder, ours_post_norm_rotary, ours_no_positions, ours_encoder_decoder,
+          by_hand, tags]

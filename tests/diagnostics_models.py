@@ -30,7 +30,8 @@ class Attention(nn.Module):
             scores = scores.masked_fill(~torch.ones(length, length, dtype=torch.bool).tril(diagonal), -1e9)
         if real is not None and self.bug != "padding attended":
             scores = scores.masked_fill(~real[:, None, None, :], -1e9)
-        weights = scores.softmax({"softmax over queries": -2, "softmax over heads": 1, "softmax over batch": 0}.get(self.bug, -1))
+        weights = scores.softmax({"softmax over queries": -2, "softmax over heads": 1,
+                                  "softmax over batch": 0}.get(self.bug, -1))
         y = weights @ v
         if self.bug == "join without transpose":
             return self.out(y.reshape(batch, length, width))
@@ -66,7 +67,8 @@ class Tokens(nn.Module):
         blocks = [Block(width, causal, bug) for _ in range(layers)]
         if bug == "same block":
             blocks = [blocks[0]] * layers
-        self.blocks = blocks if bug == "plain list" else {str(i): b for i, b in enumerate(blocks)} if bug == "plain dict" \
+        self.blocks = blocks if bug == "plain list" else {str(i): b for i,
+                                                          b in enumerate(blocks)} if bug == "plain dict" \
             else nn.ModuleList(blocks)
         self.head = nn.Linear(width, outputs or (VOCABULARY if causal else CLASSES))
 
@@ -97,7 +99,8 @@ class Tokens(nn.Module):
             else:
                 x = (x * real[..., None]).sum(1) / real.sum(1, keepdim=True)
         out = self.head(x)
-        return out.softmax(-1) if self.bug == "softmax" else out.softmax(0) if self.bug == "softmax over the batch" else out
+        axis = {"softmax": -1, "softmax over the batch": 0}.get(self.bug)
+        return out if axis is None else out.softmax(axis)
 
 
 class Recurrent(nn.Module):

@@ -9,40 +9,51 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from course_lib.diagnostics import initial, invariance, losses, static
+from course_lib.diagnostics import batch as batch_checks
+from course_lib.diagnostics import initial, invariance, losses, padding, static
 from course_lib.diagnostics.findings import THRESHOLD, Finding, Report
 from course_lib.diagnostics.overfit import overfit
 from course_lib.diagnostics.probe import TASKS, Probe
 from course_lib.diagnostics.state import preserved
+from course_lib.diagnostics.tensors import shift_of, short
 
 EXAMPLES = 16    # of the batch that are looked at
 
-#: name of a check -> its function; what needs the first outputs takes them as a second argument. In the order of running.
+#: name of a check -> its function; what needs the first outputs takes them as a second argument. In the order of
+# running.
 CHECKS = {
-    "unregistered": static.unregistered, "outside optimiser": static.outside_optimizer, "learning rate": static.learning_rate,
+    "unregistered": static.unregistered, "outside optimiser": static.outside_optimizer,
+    "learning rate": static.learning_rate,
     "shared layers": static.shared, "frozen": static.frozen, "unused parameters": static.unused,
     "initial loss": initial.initial_loss, "activations": initial.activations, "gradients": initial.gradients,
-    "determinism": invariance.determinism, "layout": invariance.layout, "batch independence": invariance.batch_independence,
-    "alignment": losses.alignment, "logits": losses.logits, "scale of the loss": losses.scale, "causality": invariance.causality,
-    "context": invariance.context_used, "inputs used": invariance.inputs_used, "order used": invariance.order_used, "padding": invariance.padding,
-    "padding in the loss": losses.padding_counts, "overfit": overfit,
+    "determinism": invariance.determinism, "layout": invariance.layout,
+    "batch independence": invariance.batch_independence,
+    "alignment": losses.alignment, "logits": losses.logits, "scale of the loss": losses.scale,
+    "causality": invariance.causality,
+    "context": invariance.context_used, "inputs used": invariance.inputs_used, "order used": invariance.order_used,
+    "padding": padding.padding,
+    "padding in the loss": padding.padding_counts, "overfit": overfit,
 }
 _WITH_OUTPUT = {"initial loss", "logits"}
 
 #: cause -> causes that follow from it, and are not told beside it.
 CONSEQUENCES = {
-    "layer-not-registered": {"parameter-not-in-optimizer", "parameter-unused", "nondeterministic-eval", "capacity", "parameter-frozen",
+    "layer-not-registered": {"parameter-not-in-optimizer", "parameter-unused", "nondeterministic-eval", "capacity",
+                             "parameter-frozen",
                              "dead-units", "loss-detached"},
     "parameter-frozen": {"loss-detached", "capacity", "parameter-unused"},
     "loss-detached": {"parameter-unused", "capacity", "dead-units", "labels-misaligned"},
     "parameter-unused": {"capacity", "dead-units"},
-    "symmetric-init": {"capacity", "parameter-unused", "dead-units", "activation-scale", "gradients-vanishing", "wrong-dimension", "parameter-shared",
+    "symmetric-init": {"capacity", "parameter-unused", "dead-units", "activation-scale", "gradients-vanishing",
+                       "wrong-dimension", "parameter-shared",
                        "input-ignored"},
     "dead-units": {"capacity", "gradients-vanishing", "activation-scale", "input-ignored", "parameter-unused"},
     "activation-scale": {"capacity", "dead-units", "gradients-vanishing", "gradients-exploding", "input-ignored"},
-    "input-scale": {"activation-scale", "dead-units", "gradients-exploding", "gradients-vanishing", "capacity", "input-ignored"},
+    "input-scale": {"activation-scale", "dead-units", "gradients-exploding", "gradients-vanishing", "capacity",
+                    "input-ignored"},
     "input-corrupted": {"capacity", "input-ignored"},
-    "wrong-dimension": {"batch-mixing", "future-leak", "position-mixing", "padding-leak", "probabilities-for-logits", "capacity",
+    "wrong-dimension": {"batch-mixing", "future-leak", "position-mixing", "padding-leak", "probabilities-for-logits",
+                        "capacity",
                         "input-ignored"},
     "batch-mixing": {"position-mixing", "future-leak", "padding-leak", "input-ignored", "capacity", "loss-scale",
                      "labels-misaligned"},
@@ -50,34 +61,38 @@ CONSEQUENCES = {
     "future-leak": {"padding-leak", "capacity", "activation-scale"},
     "padding-leak": {"activation-scale"},
     "nondeterministic-eval": {"capacity", "loss-scale"},
-    "probabilities-for-logits": {"capacity", "dead-units", "gradients-vanishing", "input-ignored", "activation-scale", "loss-scale"},
+    "probabilities-for-logits": {"capacity", "dead-units", "gradients-vanishing", "input-ignored", "activation-scale",
+                                 "loss-scale"},
     "loss-broadcast": {"capacity", "input-ignored", "loss-scale", "labels-misaligned", "dead-units"},
     "labels-misaligned": {"capacity", "position-mixing"},
     "input-ignored": {"capacity", "parameter-unused", "activation-scale"},
-    "gradients-vanishing": {"capacity", "input-ignored", "dead-units"},
+    "gradients-vanishing": {"capacity", "input-ignored", "dead-units", "activation-scale"},
     "label-out-of-range": {"capacity", "input-ignored"},
 }
 
 
-def diagnose(model: nn.Module, batch: tuple, loss_fn: Callable, *, forward: Callable | None = None, output: Callable | None = None,
+def diagnose(model: nn.Module, batch: tuple, loss_fn: Callable, *, forward: Callable | None = None,
+             output: Callable | None = None,
              optimizer: torch.optim.Optimizer | None = None, task: str | None = None, causal: bool | None = None,
-             padding_mask: Tensor | dict | None = None, batch_dim: int | None = None, steps: int = 200, seconds: float = 60.0,
+             padding_mask: Tensor | dict | None = None, batch_dim: int | None = None, steps: int = 200,
+             seconds: float = 60.0,
              checks: Iterable[str] | None = None) -> Report:
     """Look for silent bugs in a model, its loss and its optimiser, on one batch.
 
-    batch: (inputs, targets). inputs: a tensor, a tuple of positional or a dict of keyword arguments; the first 16 examples
-    are used. targets: what `loss_fn` takes. loss_fn(outputs, targets): a tensor; a vector of losses is averaged.
+    batch: (inputs, targets). inputs: a tensor, a tuple of positional or a dict of keyword arguments; the first 16
+    examples are used. targets: what `loss_fn` takes. loss_fn(outputs, targets): a tensor; a vector of losses is
+    averaged.
     forward(model, inputs): how to call a model that needs more than its inputs. output(outputs): the tensor to examine;
-    default the tensor itself, `.logits`, or the first of a tuple. optimizer: to see whether it holds all parameters; it is
-    never stepped. task: "classification", "language-model", "sequence-to-sequence", "regression" or "token-classification";
-    guessed if None, and said in the notes. causal: True if no output may depend on later positions (default: checked where
-    labels are the next tokens), False to leave that out. padding_mask: [examples, positions], True for what is real, or a dict
-    of them by input; found among the inputs if None. batch_dim: 1 for sequence-first data, guessed if None. steps: most of one
-    overfit run. seconds: the most that the overfit test may take is what the other checks leave of it. checks: names from
-    `CHECKS`; default all.
+    default the tensor itself, `.logits`, or the first of a tuple. optimizer: to see whether it holds all parameters;
+    it is never stepped. task: "classification", "language-model", "sequence-to-sequence", "regression" or
+    "token-classification"; guessed if None, and said in the notes. causal: True if no output may depend on later
+    positions (default: checked where labels are the next tokens), False to leave that out. padding_mask: [examples,
+    positions], True for what is real, or a dict of them by input; found among the inputs if None. batch_dim: 1 for
+    sequence-first data, guessed if None. steps: most of one overfit run. seconds: the most that the overfit test may
+    take is what the other checks leave of it. checks: names from `CHECKS`; default all.
 
-    Returns a `Report`. Changes nothing: parameters, buffers, gradients, modes, requires_grad, hooks, random states and the
-    optimiser are as before, also after an error or Ctrl-C.
+    Returns a `Report`. Changes nothing: parameters, buffers, gradients, modes, requires_grad, hooks, random states and
+    the optimiser are as before, also after an error or Ctrl-C.
 
     Raises ValueError for arguments that do not fit, for inputs on another device than the model, and for a task that is
     unknown; RuntimeError, with the first error as its cause, where the model or the loss fails on the batch.
@@ -89,14 +104,15 @@ def diagnose(model: nn.Module, batch: tuple, loss_fn: Callable, *, forward: Call
     with preserved(*everything), warnings.catch_warnings(), torch.inference_mode(False), torch.enable_grad(), \
             torch.backends.cudnn.flags(enabled=False):    # cuDNN has no gradient of recurrent layers in evaluation mode
         warnings.simplefilter("ignore")
-        probe = Probe(model, batch, loss_fn, forward=forward, output=output, optimizer=optimizer, task=task, causal=causal,
+        probe = Probe(model, batch, loss_fn, forward=forward, output=output, optimizer=optimizer, task=task,
+                      causal=causal,
                       padding_mask=padding_mask, batch_dim=batch_dim)
-        findings = initial.data(probe)
+        findings = batch_checks.data(probe)
         if any("NaN" in finding.seen for finding in findings):
             return Report(findings, probe.notes + ["The other checks did not run: they need finite data."])
         model.eval()
         probe, out = _first_run(probe)
-        findings += initial.labels_in_range(probe, out)
+        findings += batch_checks.labels_in_range(probe, out)
         if any("valid" in finding.seen for finding in findings):
             return Report(_fold(findings), probe.notes + ["The other checks did not run: the loss cannot be computed."])
         _first_loss(probe)
@@ -114,14 +130,15 @@ def diagnose(model: nn.Module, batch: tuple, loss_fn: Callable, *, forward: Call
                     found = check(probe, out) if name in _WITH_OUTPUT else check(probe)
                 findings += found
             except Exception as error:
-                probe.notes.append(f"The check of {name} did not run: {invariance._short(error)}")
+                probe.notes.append(f"The check of {name} did not run: {short(error)}")
             spent[name] = time.monotonic() - since
         slow = ", ".join(f"{name} {value:.1f}" for name, value in sorted(spent.items(), key=lambda item: -item[1])[:3])
         probe.notes.append(f"{time.monotonic() - started:.1f} seconds, most of them in: {slow}.")
     return Report(_fold(findings), probe.notes)
 
 
-_SETTLED = {"loss-detached", "loss-broadcast", "symmetric-init", "probabilities-for-logits", "nondeterministic-eval", "layer-not-registered",
+_SETTLED = {"loss-detached", "loss-broadcast", "symmetric-init", "probabilities-for-logits", "nondeterministic-eval",
+            "layer-not-registered",
             "parameter-frozen", "dead-units"}
 
 
@@ -129,7 +146,8 @@ def _validate(model, batch, loss_fn, task, names) -> None:
     if not isinstance(model, nn.Module):
         raise ValueError(f"model must be an nn.Module, and is {type(model).__name__}: wrap functions in one")
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-        raise ValueError("batch must be (inputs, targets): inputs a tensor, a tuple or a dict, targets what loss_fn takes")
+        raise ValueError("batch must be (inputs, targets): inputs a tensor, a tuple or a dict, targets what loss_fn "
+                         "takes")
     if not callable(loss_fn):
         raise ValueError("loss_fn must be a function of (outputs, targets)")
     if task is not None and task not in TASKS:
@@ -138,16 +156,18 @@ def _validate(model, batch, loss_fn, task, names) -> None:
     if unknown:
         raise ValueError(f"no check is named {unknown[0]!r}; there are: {', '.join(CHECKS)}")
     if not isinstance(batch[0], (Tensor, tuple, list)) and not hasattr(batch[0], "items"):
-        raise ValueError(f"the inputs hold no tensor: they are {type(batch[0]).__name__}, and must be a tensor, a tuple or a dict")
+        raise ValueError(f"the inputs hold no tensor: they are {type(batch[0]).__name__}, and must be a tensor, a "
+                         "tuple or a dict")
     devices = {value.device for value in (*model.parameters(), *model.buffers())}
     if any(device.type == "meta" for device in devices):
-        raise ValueError("the model is on the meta device and has no values: load or make its weights first (to_empty, then "
-                         "an initialisation)")
-    items = [batch[0]] if isinstance(batch[0], Tensor) else batch[0].values() if hasattr(batch[0], "values") else batch[0]
+        raise ValueError("the model is on the meta device and has no values: load or make its weights first (to_empty, "
+                         "then an initialisation)")
+    items = [batch[0]] if isinstance(batch[0], Tensor) else batch[0].values() if hasattr(batch[0],
+                                                                                         "values") else batch[0]
     for value in (*items, batch[1]):
         if isinstance(value, Tensor) and devices and value.device not in devices:
-            raise ValueError(f"the model is on {', '.join(map(str, sorted(devices, key=str)))} and a tensor of the batch on "
-                             f"{value.device}: move the batch by .to(device)")
+            raise ValueError(f"the model is on {', '.join(map(str, sorted(devices, key=str)))} and a tensor of the "
+                             f"batch on {value.device}: move the batch by .to(device)")
 
 
 def _first_run(probe: Probe) -> tuple[Probe, Tensor]:
@@ -188,14 +208,14 @@ def _first_loss(probe: Probe) -> None:
 
 def _failed(what: str, error: Exception, probe: Probe) -> RuntimeError:
     hint = "if it needs other arguments, give forward=, a function of (model, inputs)" if what == "model" else \
-        "it is called as loss_fn(outputs, targets), with what the model returns; give a function that picks what it needs"
+        "it is called as loss_fn(outputs, targets), with what the model returns; give a function that picks from that"
     tables = [module.num_embeddings for module in probe.model.modules() if isinstance(module, nn.Embedding)]
     if what == "model" and isinstance(error, IndexError) and tables and probe.tokens:
         high = max(int(ids.max()) for ids in probe.tokens.values())
         hint = f"token ids go up to {high}, and the embedding tables have {', '.join(map(str, tables[:4]))} rows"
     shapes = {name: list(value.shape) for name, value in probe.tensors.items()}
-    return RuntimeError(f"the {what} failed on this batch ({invariance._short(error)}). Inputs: {shapes}. {hint[0].upper()}{hint[1:]}. "
-                        "The model is as it was.")
+    return RuntimeError(f"the {what} failed on this batch ({short(error)}). Inputs: {shapes}. "
+                        f"{hint[0].upper()}{hint[1:]}. The model is as it was.")
 
 
 def _guess(probe: Probe, out: Tensor) -> None:
@@ -206,7 +226,8 @@ def _guess(probe: Probe, out: Tensor) -> None:
         floats = isinstance(probe.targets, Tensor) and probe.targets.is_floating_point()
         binary = floats and bool(((probe.targets == 0) | (probe.targets == 1)).all())
         if not floats:
-            probe.notes.append("The task could not be guessed from the targets: checks of labels were left out. Give task=.")
+            probe.notes.append("The task could not be guessed from the targets: checks of labels were left out. Give "
+                               "task=.")
             return
         guess = "classification" if binary else "regression"
     elif labels.dim() == 1:
@@ -214,7 +235,7 @@ def _guess(probe: Probe, out: Tensor) -> None:
     elif probe.decoder_name is not None:
         guess = "sequence-to-sequence"
     else:
-        shift = [losses.shift_of(labels, ids) for ids in probe.tokens.values() if ids.shape == labels.shape]
+        shift = [shift_of(labels, ids) for ids in probe.tokens.values() if ids.shape == labels.shape]
         guess = "language-model" if 1 in shift else "token-classification"
         if guess == "token-classification" and any(s is not None for s in shift):
             probe.notes.append("The labels are tokens of the input; the task was left open.")
@@ -231,5 +252,10 @@ def _fold(findings: list[Finding]) -> list[Finding]:
         both = cause.cause in CONSEQUENCES.get(other.cause, ())    # each could explain the other: the surer does
         return cause.confidence > other.confidence if both else cause.confidence >= 0.5
 
-    findings = [finding for finding in findings if finding.confidence >= THRESHOLD]
-    return [finding for finding in findings if not any(explains(other, finding) for other in findings)]
+    left = sorted((f for f in findings if f.confidence >= THRESHOLD), key=lambda finding: -finding.confidence)
+    kept: list[Finding] = []
+    while left:    # roots first; in a circle of explanations, the surest is taken for the root
+        roots = [f for f in left if not any(explains(other, f) for other in left)] or left[:1]
+        kept += roots
+        left = [f for f in left if f not in roots and not any(explains(root, f) for root in roots)]
+    return kept

@@ -96,6 +96,7 @@ class Report(Sequence):
                                         for name in names) + "</tr>"
                        for row in ({**row, "confidence": f"{row['confidence']:.0%}"} for row in self.table()))
         head = "".join(f'<th scope="col" style="text-align: left">{name}</th>' for name in names)
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else "<p>Nothing found.</p>"
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        table = table if rows else "<p>Nothing found.</p>"
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         return table + (f"<details><summary>Notes</summary><ul>{notes}</ul></details>" if notes else "")

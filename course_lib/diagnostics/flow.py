@@ -2,11 +2,13 @@
 
 Two laws of a layout, checked on the operations themselves, whatever the model is called:
 
-- An axis carries positions or features, never both. Each output of a linear layer is labelled (row, feature); each output
+- An axis carries positions or features, never both. Each output of a linear layer is labelled (row, feature); each
+output
   of an attention, (position, the rest). The labels go through every reshape and transpose with the numbers. Where an
-  attention reads queries, keys and values, and where a linear layer reads an attention's output, moving along an axis must
-  not change both labels.
-- Weights of a weighted sum add up to 1 over what is summed. The result of a softmax is remembered until it is multiplied
+  attention reads queries, keys and values, and where a linear layer reads an attention's output, moving along an axis
+  must not change both labels.
+- Weights of a weighted sum add up to 1 over what is summed. The result of a softmax is remembered until it is
+multiplied
   with values and summed.
 
 Built in chapter 4.
@@ -15,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-MOVES = {"view", "reshape", "transpose", "permute", "contiguous", "flatten", "unflatten", "unsqueeze", "squeeze", "expand",
+MOVES = {"view", "reshape", "transpose", "permute", "contiguous", "flatten", "unflatten", "unsqueeze", "squeeze",
+         "expand",
          "chunk", "split", "unbind", "__getitem__", "narrow", "select", "movedim", "moveaxis", "swapaxes", "swapdims",
          "clone", "t", "roll", "tile", "repeat", "repeat_interleave", "view_as", "reshape_as", "expand_as", "ravel",
          "split_with_sizes", "tensor_split", "flip", "adjoint"}
@@ -176,19 +179,20 @@ class Flow(TorchFunctionMode):
         self._set(out, codes // width, codes % width, "linear")
 
     def _check_normalised(self, value, axis: int) -> None:
-        """A vector that is brought to length 1 is one row's, not one feature of many rows. (Over the last dimension the latter
-        is done on purpose: attention between channels.)"""
+        """A vector that is brought to length 1 is one row's, not one feature of many rows. (Over the last dimension
+        the latter is done on purpose: attention between channels.)"""
         if id(value) not in self.labels or value.dim() < 3 or axis % value.dim() == value.dim() - 1:
             return
         _, rows, features, _ = self.labels[id(value)]
         if _changes(rows, axis) and not _changes(features, axis):
-            self.wrong_sums.append((self.where, f"F.normalize over dimension {axis % value.dim()} of {list(value.shape)} divides "
-                                    "by a norm over positions; the features are another dimension"))
+            self.wrong_sums.append((self.where, f"F.normalize over dimension {axis % value.dim()} of "
+                                    f"{list(value.shape)} divides by a norm over positions; the features are another "
+                                    "dimension"))
 
     def _check_norm(self, value, axes: int) -> None:
         if axes > 1 and id(value) in self.labels and value.dim() == 3 and _changes(self.labels[id(value)][1], 1):
-            self.wrong_sums.append((self.where, f"a layer norm over the last {axes} dimensions of {list(value.shape)} takes its mean "
-                                    "and deviation over positions and features together"))
+            self.wrong_sums.append((self.where, f"a layer norm over the last {axes} dimensions of {list(value.shape)} "
+                                    "takes its mean and deviation over positions and features together"))
 
     def _check_image(self, value, axes: int) -> None:
         """Along an axis over which a convolution slides, one thing changes."""
@@ -196,12 +200,13 @@ class Flow(TorchFunctionMode):
             _, rows, features, _ = self.labels[id(value)]
             for axis in range(-axes, 0):
                 if value.shape[axis] > 1 and _mixes(rows, features, axis):
-                    self.mixed.append((self.where, "along one axis over which a convolution slides both the position and the "
-                                       "feature change"))
+                    self.mixed.append((self.where, "along one axis over which a convolution slides both the position "
+                                       "and the feature change"))
                     return
 
     def label_input(self, value: Tensor) -> None:
-        """Label numbers that a caller hands in, of three dimensions or more: (all but the last dimension, the last one)."""
+        """Label numbers that a caller hands in, of three dimensions or more: (all but the last dimension, the last
+        one)."""
         if value.dim() > 2 and value.is_floating_point():
             self._linear(None, value)
 
@@ -212,8 +217,9 @@ class Flow(TorchFunctionMode):
         _, rows, features, _ = self.labels[id(operand)]
         for axis in {*contracted, *(() if positions is None else (positions,))}:
             if operand.shape[axis] > 1 and _mixes(rows, features, axis):
-                self.mixed.append((self.where, f"along one axis of the {part} of an attention both the position and the "
-                                   "feature change"))
+                self.mixed.append((self.where,
+                                   f"along one axis of the {part} of an attention both the position and the feature "
+                                   "change"))
                 return
 
     def _contract(self, a, b, out, of_a: tuple, of_b: tuple, positions: int) -> None:
@@ -249,7 +255,8 @@ class Flow(TorchFunctionMode):
         elif all(id(operand) in self.labels for operand in operands):
             for letters, operand, part in ((a, operands[0], "queries"), (b, operands[1], "keys")):
                 own = [letter for letter in letters if letter in result and letter not in (b if letters is a else a)]
-                self._check_operand(operand, part, tuple(letters.index(letter) for letter in summed if letter in letters),
+                self._check_operand(operand, part,
+                                    tuple(letters.index(letter) for letter in summed if letter in letters),
                                     letters.index(own[0]) if len(own) == 1 else None)
 
     def _label_attention(self, out: Tensor, axis: int) -> None:
@@ -274,8 +281,8 @@ class Flow(TorchFunctionMode):
         if right:
             self.wrong_sums.append((self.where, f"attention weights of shape {list(w.shape)} are summed over dimension "
                                     f"{', '.join(str(axis % w.dim()) for axis in axes)}, where they add up to between "
-                                    f"{float(w.sum(axes).min()):.3g} and {float(w.sum(axes).max()):.3g}; the softmax runs "
-                                    f"over dimension {right[0]}"))
+                                    f"{float(w.sum(axes).min()):.3g} and {float(w.sum(axes).max()):.3g}; the softmax "
+                                    f"runs over dimension {right[0]}"))
 
     def _product(self, a, b, out) -> None:
         for w, other in ((a, b), (b, a)):
@@ -299,7 +306,8 @@ class Flow(TorchFunctionMode):
         if out.dim() < 2 or out.shape[0] < 2 or not out.is_floating_point():
             return
         shares = []
-        for axis in {1: (1,), 2: (-1,), 3: (-1, 1)}.get(out.dim(), (1,)):    # [batch, length, units] or [batch, units, length]
+        # [batch, length, units] or [batch, units, length]
+        for axis in {1: (1,), 2: (-1,), 3: (-1, 1)}.get(out.dim(), (1,)):
             units = out.detach().float().movedim(axis, -1).reshape(-1, out.shape[axis])
             if name == "sigmoid":
                 flat = (units < 1e-4) | (units > 0.9999)

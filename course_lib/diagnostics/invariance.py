@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from course_lib.diagnostics.findings import Finding
 from course_lib.diagnostics.flow import Flow
-from course_lib.diagnostics.initial import padding_mask_of
+from course_lib.diagnostics.padding import padding_mask_of
 from course_lib.diagnostics.probe import Probe
+from course_lib.diagnostics.tensors import TOLERANCE, along, gap
 
-TOLERANCE = 1e-4     # of the effect of a legitimate change
 MIXERS = (nn.RNNBase, nn.modules.conv._ConvNd, nn.MultiheadAttention)
 
 
@@ -23,7 +23,7 @@ def determinism(probe: Probe) -> list[Finding]:
     if first.shape == second.shape and torch.equal(first.nan_to_num(), second.nan_to_num()):
         return []
     again = probe.run(seed=1)
-    size = _gap(first, second) if first.shape == second.shape else float("inf")
+    size = gap(first, second) if first.shape == second.shape else float("inf")
     if size <= 1e-5 * float(first.abs().max()):    # the order of a sum
         return []
     with Flow(probe.model, probe.size) as flow:
@@ -35,8 +35,8 @@ def determinism(probe: Probe) -> list[Finding]:
         where = f"eval() leaves {', '.join(still[:3])} in training mode"
     state = "" if again.shape == first.shape and torch.equal(again.nan_to_num(), first.nan_to_num()) else \
         "; with the same random numbers they differ too, so the model keeps a state between calls"
-    return [Finding("determinism", "nondeterministic-eval", f"two passes in evaluation mode over the same inputs differ by "
-                    f"{size:.2g} (the outputs' size is {float(first.abs().max()):.2g}){state}",
+    return [Finding("determinism", "nondeterministic-eval", "two passes in evaluation mode over the same inputs "
+                    f"differ by {size:.2g} (the outputs' size is {float(first.abs().max()):.2g}){state}",
                     f"{where}: pass training=self.training to F.dropout, or use nn.Dropout", 0.93)]
 
 
@@ -49,20 +49,22 @@ def layout(probe: Probe) -> list[Finding]:
     probe.attention = flow.attention
     if flow.wrong_sums:
         where, seen = flow.wrong_sums[0]
-        return [Finding("layout", "wrong-dimension", f"in {where}: {seen}", "the dim of the softmax: the source positions "
-                        "are the last dimension of [batch, heads, target, source]", 0.97, ("position-mixing",))]
+        return [Finding("layout", "wrong-dimension", f"in {where}: {seen}", "the dim of the softmax: the source "
+                        "positions are the last dimension of [batch, heads, target, "
+                        "source]", 0.97, ("position-mixing",))]
     if flow.mixed:
         where, seen = flow.mixed[0]
-        return [Finding("layout", "position-mixing", f"in {where}: {seen}", "view or reshape beside a transpose: split heads by "
-                        ".view(batch, length, heads, width).transpose(1, 2) and join them by .transpose(1, 2).reshape(batch, "
-                        "length, heads * width)", 0.95)]
+        return [Finding("layout", "position-mixing", f"in {where}: {seen}", "view or reshape beside a transpose: split "
+                        "heads by .view(batch, length, heads, width).transpose(1, 2) and join them by .transpose(1, "
+                        "2).reshape(batch, length, heads * width)", 0.95)]
     return []
 
 
 def batch_independence(probe: Probe) -> list[Finding]:
     """In evaluation mode the output of an example does not depend on the other examples of its batch.
 
-    Half of the examples get other contents; the outputs of the other half must stay. And the examples change their places:
+    Half of the examples get other contents; the outputs of the other half must stay. And the examples change their
+    places:
     the outputs must move with them. In training mode BatchNorm mixes
     legitimately; in evaluation mode it does not. An output of examples against examples (contrastive) is left out.
     """
@@ -73,43 +75,47 @@ def batch_independence(probe: Probe) -> list[Finding]:
         before = probe.run()
         rows = probe.per_example(before)
         if rows is None:
-            probe.notes.append(f"Batch independence was not checked: no axis of the output, {list(before.shape)}, has the size "
-                               f"of the batch, {probe.size}; give output=.")
+            probe.notes.append(f"Batch independence was not checked: no axis of the output, {list(before.shape)}, has "
+                               f"the size of the batch, {probe.size}; give output=.")
             return []
         if before.dim() == 2 and before.shape == (probe.size, probe.size) and probe.labels is not None \
                 and torch.equal(probe.labels.cpu(), torch.arange(probe.size)):
-            probe.notes.append("The output compares examples with examples (labels 0, 1, 2, ...): batch independence was left out.")
+            probe.notes.append("The output compares examples with examples (labels 0, 1, 2, ...): batch independence "
+                               "was left out.")
             return []
         number = torch.arange(probe.size)
         leak = own = 0.0
         for changed in (number % 2 == 0, number % 2 == 1, number < (probe.size + 1) // 2, number == 0):
-            after = probe.run({name: _mix(probe, name, changed) for name in probe.contents})
+            after = probe.run({name: probe.mix(name, changed) for name in probe.contents})
             after = probe.per_example(after)
             if after is None or after.shape != rows.shape:
                 continue
-            leak = max(leak, _gap(after[~changed], rows[~changed]))
-            own = max(own, _gap(after[changed], rows[changed]))
+            leak = max(leak, gap(after[~changed], rows[~changed]))
+            own = max(own, gap(after[changed], rows[changed]))
         rolled = {name: value.roll(1, probe.axis) for name, value in probe.tensors.items() if probe.batched(name)}
         moved = probe.per_example(probe.run(rolled))
-        moved = _gap(moved.roll(-1, 0), rows) if moved is not None and moved.shape == rows.shape else 0.0
+        moved = gap(moved.roll(-1, 0), rows) if moved is not None and moved.shape == rows.shape else 0.0
         leak, place = max(leak, moved), moved > leak
         if leak <= max(TOLERANCE * own, 1e-5 * float(rows.abs().max())):
             return []
         if probe.size == probe.length and not probe.axis and probe.labels is not None and probe.labels.dim() == 1 \
                 and _sequence_first(probe, rows):
-            probe.notes.append("The batch was taken to be dimension 1 (sequence first), as the model reads it so throughout.")
+            probe.notes.append("The batch was taken to be dimension 1 (sequence first), as the model reads it so "
+                               "throughout.")
             probe.axis = 1
             return []
     stats = [name for name, module in probe.model.named_modules()
-             if isinstance(module, nn.modules.batchnorm._BatchNorm) and (module.running_mean is None or module.training)]
+             if isinstance(module,
+                           nn.modules.batchnorm._BatchNorm) and (module.running_mean is None or module.training)]
     look = f"{stats[0]} uses the statistics of the batch in evaluation mode" if stats else \
-        "batch_first, a view, transpose, flatten or softmax(dim=0) that takes the batch for another dimension, [0] for [:, 0]"
+        "batch_first; a view, transpose or softmax(dim=0) that takes the batch for another dimension; [0] for [:, 0]"
     if place:
-        return [Finding("batch independence", "batch-mixing", f"at another place in the batch an example's output differs by {leak:.2g}",
-                        "positions, masks or states that are indexed by the batch's dimension (position encodings for sequence-first "
-                        "inputs, added to batch-first ones)", 0.93, ("input-ignored",))]
-    return [Finding("batch independence", "batch-mixing", f"changing other examples of the batch changes an example's output by "
-                    f"{leak:.2g} (changing the example itself: {own:.2g}); it must be exactly 0", look,
+        return [Finding("batch independence", "batch-mixing", "at another place in the batch an example's output "
+                        f"differs by {leak:.2g}",
+                        "positions, masks or states that are indexed by the batch's dimension (position encodings for "
+                        "sequence-first inputs, added to batch-first ones)", 0.93, ("input-ignored",))]
+    return [Finding("batch independence", "batch-mixing", "changing other examples of the batch changes an example's "
+                    f"output by {leak:.2g} (changing the example itself: {own:.2g}); it must be exactly 0", look,
                     0.6 if stats else 0.95, ("position-mixing",) if not stats else ("mode-wrong",))]
 
 
@@ -120,9 +126,9 @@ def _sequence_first(probe: Probe, rows: Tensor) -> bool:
     for name, value in probe.contents.items():
         if value.dim() < 2 or value.shape[1] != probe.size:
             return False
-        changed[name] = torch.where(_along(column, 1, value), probe.other(name), value)
+        changed[name] = torch.where(along(column, 1, value), probe.other(name), value)
     after = probe.per_example(probe.run(changed))
-    return _gap(after[1:], rows[1:]) <= TOLERANCE * _gap(after[:1], rows[:1])
+    return gap(after[1:], rows[1:]) <= TOLERANCE * gap(after[:1], rows[:1])
 
 
 def causality(probe: Probe) -> list[Finding]:
@@ -136,7 +142,7 @@ def causality(probe: Probe) -> list[Finding]:
         return []
     length = probe.examples_first(probe.tensors[name]).shape[1]
     with probe.jiggled():
-        before = _by_length(probe, probe.run(), length)
+        before = probe.by_length(probe.run(), length)
         if before is None:
             probe.notes.append("Causality was not checked: the output has no axis of positions; give output=.")
             return []
@@ -144,26 +150,32 @@ def causality(probe: Probe) -> list[Finding]:
         for start in sorted({1, length // 3, length // 2, length - 1} - {0}):
             later = torch.arange(length) >= start
             other = probe.other(name)
-            changed = torch.where(_along(later, 1 - probe.axis, other), other, probe.tensors[name])
-            after = _by_length(probe, probe.run({name: changed}), length)
-            leak = max(leak, _gap(after[:, :start], before[:, :start]))
-            own = max(own, _gap(after[:, start:], before[:, start:]))
+            changed = torch.where(along(later, 1 - probe.axis, other), other, probe.tensors[name])
+            after = probe.by_length(probe.run({name: changed}), length)
+            leak = max(leak, gap(after[:, :start], before[:, :start]))
+            own = max(own, gap(after[:, start:], before[:, start:]))
     if leak <= max(TOLERANCE * own, 1e-5 * float(before.abs().max())):
         return []
     probe.leaks = True
-    return [Finding("causality", "future-leak", f"changing later tokens changes the output at earlier positions by {leak:.2g} (at "
-                    f"the changed ones: {own:.2g}); it must be exactly 0",
-                    "the causal mask: is it given, is its diagonal right, does True mean what the layer expects, is it added "
-                    "before the softmax with minus infinity; convolutions padded on both sides; norms over positions", 0.94)]
+    return [Finding("causality", "future-leak", "changing later tokens changes the output at earlier positions by "
+                    f"{leak:.2g} (at the changed ones: {own:.2g}); it must be exactly 0",
+                    "the causal mask: is it given, is its diagonal right, does True mean what the layer expects, is it "
+                    "added before the softmax with minus infinity; convolutions padded on both sides; norms over "
+                    "positions",
+                    0.94)]
 
 
 def context_used(probe: Probe) -> list[Finding]:
     """A model with attention, recurrence or convolution over positions must let something pass between positions."""
-    if probe.length is None or probe.length < 3 or not (_attends(probe) or any(isinstance(m, MIXERS) for m in probe.model.modules())):
+    if probe.length is None or probe.length < 3 or not (_attends(probe) or any(isinstance(m,
+                                                                                          MIXERS)
+                                                                               for m in probe.model.modules())):
         return []
     name = _causal_input(probe) or next((key for key, value in probe.contents.items()
                                          if value.dim() > 1 and value.shape[1 - probe.axis] == probe.length), None)
-    if name is None or probe.labels is None or probe.labels.dim() != 2 or probe.tensors[name].shape[1 - probe.axis] != probe.length:
+    if name is None or probe.labels is None or probe.labels.dim() != 2:
+        return []
+    if probe.tensors[name].shape[1 - probe.axis] != probe.length:
         return []
     with probe.jiggled():
         before = probe.per_position(probe.run())
@@ -174,16 +186,20 @@ def context_used(probe: Probe) -> list[Finding]:
         if mask is not None and not bool(mask[:, -1].any()):
             return []
         other = probe.other(name)
-        after = probe.per_position(probe.run({name: torch.where(_along(last, 1 - probe.axis, other), probe.tensors[name], other)}))
-        kept, own = _gap(after[:, -1], before[:, -1]), _gap(after[:, :-1], before[:, :-1])
+        after = probe.per_position(probe.run({name: torch.where(along(last, 1 - probe.axis, other),
+                                                                probe.tensors[name], other)}))
+        kept, own = gap(after[:, -1], before[:, -1]), gap(after[:, :-1], before[:, :-1])
     if kept > 1e-6 * max(own, 1e-6) or not own:
         return []
-    return [Finding("context", "input-ignored", "changing all other tokens does not change the output at the last position",
-                    "what the attention attends to: the mask, batch_first, or a result that is not added", 0.85, ("batch-mixing",))]
+    return [Finding("context", "input-ignored", "changing all other tokens does not change the output at the last "
+                    "position",
+                    "what the attention attends to: the mask, batch_first, or a result that is not added", 0.85,
+                    ("batch-mixing",))]
 
 
 def inputs_used(probe: Probe) -> list[Finding]:
-    """Every input that varies must have an effect on the output; and so must every position of a sequence to classify."""
+    """Every input that varies must have an effect on the output; and so must every position of a sequence to
+    classify."""
     outputs = []
     with probe.jiggled():
         before = probe.run()
@@ -191,11 +207,12 @@ def inputs_used(probe: Probe) -> list[Finding]:
             if name not in probe.contents or len(value.unique()) < 2:
                 continue
             after = probe.run({name: probe.other(name)})
-            if after.shape == before.shape and _gap(after, before) <= 1e-7 * float(before.abs().max()):
+            if after.shape == before.shape and gap(after, before) <= 1e-7 * float(before.abs().max()):
                 outputs.append(name)
         if outputs:
             words = "the model's only input" if len(probe.contents) == 1 else f"input {', '.join(map(repr, outputs))}"
-            return [Finding("inputs used", "input-ignored", f"replacing {words} by other contents does not change the output",
+            return [Finding("inputs used", "input-ignored", f"replacing {words} by other contents does not change the "
+                            "output",
                             "the forward pass: cross-attention left out or given the wrong memory, an argument that is "
                             "never used, an embedding that is not added", 0.96)]
         return _positions_used(probe, before)
@@ -211,7 +228,7 @@ def _positions_used(probe: Probe, before: Tensor) -> list[Finding]:
     other, effect = probe.other(name), []
     for place in range(min(length, 24)):
         here = torch.arange(length) == place
-        effect.append(_gap(probe.run({name: torch.where(_along(here, 1 - probe.axis, value), other, value)}), before))
+        effect.append(gap(probe.run({name: torch.where(along(here, 1 - probe.axis, value), other, value)}), before))
     mask = padding_mask_of(probe, name) if name in probe.tokens else None
     real = torch.ones(len(effect), dtype=torch.bool) if mask is None else mask[:, :len(effect)].any(0).cpu()
     used = (torch.tensor(effect) > 1e-7 * float(before.abs().max()))[real]
@@ -219,15 +236,17 @@ def _positions_used(probe: Probe, before: Tensor) -> list[Finding]:
         return []
     only = [place for place, size in enumerate(effect) if size > 1e-7 * float(before.abs().max())]
     tail = len(only) > 1 and only == list(range(len(only)))
-    return [Finding("inputs used", "input-truncated" if tail else "input-ignored", f"of {len(used)} positions only {', '.join(map(str, only[:4]))} has an effect on the "
-                    "output", "which hidden state is classified: the first of a model that reads from left to right has seen "
-                    "one token; inputs that forward() cuts", 0.8, ("input-ignored",) if tail else ("input-truncated",))]
+    return [Finding("inputs used", "input-truncated" if tail else "input-ignored", f"of {len(used)} positions only "
+                    f"{', '.join(map(str, only[:4]))} has an effect on the "
+                    "output", "which hidden state is classified: the first of a model that reads from left to right "
+                    "has seen one token; inputs that forward() "
+                    "cuts", 0.8, ("input-ignored",) if tail else ("input-truncated",))]
 
 
 def order_used(probe: Probe) -> list[Finding]:
-    """A Transformer without positions sees a bag of tokens. Shuffle all positions: if the outputs are just shuffled (or,
-    for a classifier, unchanged), the order is ignored. Only for attention over tokens: averages of word vectors ignore
-    the order by design, causal masks give one away, and sets of vectors have none."""
+    """A Transformer without positions sees a bag of tokens. Shuffle all positions: if the outputs are just shuffled
+    (or, for a classifier, unchanged), the order is ignored. Only for attention over tokens: averages of word vectors
+    ignore the order by design, causal masks give one away, and sets of vectors have none."""
     if not _attends(probe) or len(probe.tokens) != 1:
         return []
     name, ids = next(iter(probe.tokens.items()))
@@ -241,102 +260,13 @@ def order_used(probe: Probe) -> list[Finding]:
         after = probe.run({name: probe.tensors[name].index_select(1 - probe.axis, order.to(ids.device))})
         positions = probe.per_position(before) if probe.labels is None or probe.labels.dim() == 2 else None
         one, two = (before, after) if positions is None else (positions[:, order], probe.per_position(after))
-        plain = _gap(probe.run({name: probe.other(name)}), before)
-    if one.shape != two.shape or _gap(one, two) > 1e-4 * plain or not plain:
+        plain = gap(probe.run({name: probe.other(name)}), before)
+    if one.shape != two.shape or gap(one, two) > 1e-4 * plain or not plain:
         return []
-    return [Finding("order used", "input-ignored", "shuffling the tokens of each example only shuffles the outputs: the model does not "
-                    "see their order", "position embeddings: are they added, and are the positions 0, 1, 2, ... along the "
-                    "right dimension", 0.6)]
-
-
-def padding(probe: Probe) -> list[Finding]:
-    """Outputs at real positions must depend neither on what stands in the padding nor on how much of it there is.
-
-    Contents are changed only where the model is given a mask (else the changed tokens would be real ones); the amount,
-    where the padding stands at the end.
-    """
-    for name in list(probe.tokens) + [key for key, value in probe.contents.items() if value.dim() == 3]:
-        real = padding_mask_of(probe, name) if name in probe.tokens else _float_mask(probe, name)
-        if real is None or bool(real.all()):
-            continue
-        finding = _padding_contents(probe, name, real) or _padding_amount(probe, name, real)
-        if finding:
-            return finding
-    return []
-
-
-def _float_mask(probe: Probe, name) -> Tensor | None:
-    given = probe.padding_mask
-    value = probe.examples_first(probe.tensors[name])
-    return given.bool() if isinstance(given, Tensor) and given.shape == value.shape[:2] else None
-
-
-def _padding_contents(probe: Probe, name, real: Tensor) -> list[Finding]:
-    masks = [key for key, value in probe.tensors.items() if key not in probe.contents and value.dim() == 2
-             and probe.examples_first(value).shape == real.shape]
-    if not masks and name in probe.tokens:
-        return []
-    with probe.jiggled():
-        before = probe.run()
-        value, other = probe.tensors[name], probe.other(name)
-        keep = probe.examples_first(real) if probe.axis else real
-        keep = keep.reshape(*keep.shape, *[1] * (value.dim() - 2)).to(value.device)
-        after = probe.run({name: torch.where(keep, value, other)})
-        leak, scale = _real_gap(probe, before, after, real), float(before.abs().max())
-        own = _gap(probe.run({name: torch.where(keep, other, value)}), before)
-    if leak <= max(TOLERANCE * own, 1e-5 * scale):
-        return []
-    return [Finding("padding", "padding-leak", f"changing the contents of the padding of input {name!r} changes outputs at real positions "
-                    f"by {leak:.2g} (changing real tokens: {own:.2g})", "the padding mask: is it given to every attention and to the "
-                    "pooling, does True mean what the layer expects (key_padding_mask: True is padding), does it mask keys, not "
-                    "queries", 0.92)]
-
-
-def _padding_amount(probe: Probe, name, real: Tensor) -> list[Finding]:
-    if not bool(real[:, 0].all()):    # padding in front moves the positions: not decided here
-        return []
-    value = probe.tensors[name]
-    ids = probe.examples_first(value)
-    fill = ids[~real.to(ids.device)][:1]
-    changed = {}
-    for key, tensor in probe.tensors.items():
-        if tensor.dim() < 2 or not probe.batched(key) or probe.examples_first(tensor).shape[:2] != real.shape:
-            continue
-        extra = probe.examples_first(tensor)[:, -1:].clone()
-        if key == name:
-            extra[:] = fill
-        elif key in probe.contents and key in probe.tokens:
-            return []    # another sequence of the same length: which padding it has is not known
-        else:
-            pads = probe.examples_first(tensor)[~real.to(tensor.device)]
-            extra[:] = pads[:1] if len(pads) else 0
-        longer = torch.cat([probe.examples_first(tensor), extra, extra, extra], 1)
-        changed[key] = probe.examples_first(longer)
-    try:
-        with probe.jiggled():
-            before, after = probe.run(), probe.run(changed)
-            own = _gap(probe.run({name: probe.other(name)}), before)
-            leak = _real_gap(probe, before, after, real)
-    except (RuntimeError, IndexError, ValueError, TypeError, AssertionError) as error:
-        probe.notes.append(f"The amount of padding was not checked: the model does not take longer inputs ({_short(error)}).")
-        return []
-    if leak <= max(10 * TOLERANCE * own, 1e-5 * float(before.abs().max())):
-        return []
-    given = len(changed) > 1
-    return [Finding("padding", "padding-leak", f"three more columns of padding change outputs at real positions by {leak:.2g} (other "
-                    f"tokens: {own:.2g})", "averages and last positions that count padding; a mask that is not used", 0.85 if given else 0.65)]
-
-
-def _real_gap(probe: Probe, before: Tensor, after: Tensor, real: Tensor) -> float:
-    """Largest change at real positions, or anywhere for an output without positions."""
-    length = real.shape[1]
-    one, two = _by_length(probe, before, length), _by_length(probe, after, after.shape[1 - probe.axis] if after.dim() > 1 else 0)
-    by_position = probe.labels is None or probe.labels.dim() == 2
-    if by_position and one is not None and two is not None and one.shape[1] == length:
-        shared = min(one.shape[1], two.shape[1])
-        gap = (one[:, :shared] - two[:, :shared]).abs().flatten(2).amax(-1)
-        return float(gap[real[:, :shared].to(gap.device)].max())
-    return _gap(before, after)
+    return [Finding("order used", "input-ignored", "shuffling the tokens of each example only shuffles the outputs: "
+                    "the model does not see their order",
+                    "position embeddings: are they added, and are the positions 0, 1, 2, ... along the right "
+                    "dimension", 0.6)]
 
 
 def _causal_input(probe: Probe):
@@ -356,37 +286,3 @@ def _causal_input(probe: Probe):
 
 def _attends(probe: Probe) -> bool:
     return probe.attention or any(isinstance(module, nn.MultiheadAttention) for module in probe.model.modules())
-
-
-def _by_length(probe: Probe, out: Tensor, length: int) -> Tensor | None:
-    """[examples, positions, rest] of an output with `length` positions (or one fewer)."""
-    kept, probe.length = probe.length, length
-    try:
-        found = probe.per_position(out)
-        if found is None and out.dim() == 3 and out.shape[probe.axis] == probe.size and out.shape[1 - probe.axis] < length:
-            found = probe.examples_first(out)
-        return found
-    finally:
-        probe.length = kept
-
-
-def _mix(probe: Probe, name, changed: Tensor) -> Tensor:
-    """The input with other contents in the examples that are True in `changed`."""
-    value, other = probe.tensors[name], probe.other(name)
-    return torch.where(_along(changed, probe.axis, value), other, value)
-
-
-def _along(flags: Tensor, axis: int, value: Tensor) -> Tensor:
-    shape = [1] * value.dim()
-    shape[axis] = len(flags)
-    return flags.reshape(shape).to(value.device)
-
-
-def _gap(a: Tensor, b: Tensor) -> float:
-    """Largest absolute difference; NaN at the same places counts as none."""
-    return float((a.nan_to_num() - b.nan_to_num()).abs().max()) if a.numel() else 0.0
-
-
-def _short(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:120] if lines else ''}"

@@ -1,24 +1,25 @@
 """What the loss grades: which label grades which output, and what the loss takes its outputs for.
 
-The loss function is asked, not read: change one label and see at which output the gradient changes; feed it outputs that
-a model could give and see which it likes. So it may be written in any way. Built in chapter 4.
+The loss function is asked, not read: change one label and see at which output the gradient changes; feed it outputs
+that a model could give and see which it likes. So it may be written in any way. Built in chapter 4.
 """
 import math
 
 import torch
 from torch import Tensor
 
+from course_lib.diagnostics.batch import class_count
 from course_lib.diagnostics.findings import Finding
-from course_lib.diagnostics.initial import class_count, padding_mask_of, real_positions
-from course_lib.diagnostics.probe import Probe, shift_of
+from course_lib.diagnostics.probe import Probe
+from course_lib.diagnostics.tensors import shift_of
 
 
 def alignment(probe: Probe) -> list[Finding]:
     """The label at (n, t) grades one output, that of example n; in a language model, of the position before it.
 
     labels-misaligned: it grades another example's output, or the token that it names is not the next one after that
-    output's position: the same (not shifted), or the one after (shifted twice). loss-broadcast: it grades the outputs of
-    all examples. position-mixing: it grades numbers of several positions.
+    output's position: the same (not shifted), or the one after (shifted twice). loss-broadcast: it grades the outputs
+    of all examples. position-mixing: it grades numbers of several positions.
     """
     found = _graded(probe)
     if isinstance(found, Finding):
@@ -42,19 +43,21 @@ def alignment(probe: Probe) -> list[Finding]:
                      2: "the token after the next: the labels are shifted twice"}.get(
                          ahead, f"the token {abs(ahead)} positions {'later' if ahead > 0 else 'earlier'}")
             return [Finding("alignment", "labels-misaligned", f"the output at position t is graded by {words}",
-                            "where labels are shifted: it must happen once, in the data or in the loss (models of transformers "
-                            "shift by themselves if they are given labels=)", 0.93, ("label-leak",) if ahead == 0 else ())]
+                            "where labels are shifted: it must happen once, in the data or in the loss (models of "
+                            "transformers shift by themselves if they are given labels=)", 0.93,
+                            ("label-leak",) if ahead == 0 else ())]
         elif ahead is None and probe.task in ("language-model", "sequence-to-sequence"):
             rolled = [r for r in range(1, probe.size) if shift_of(labels.roll(r, 0), tokens) in (0, 1)]
             if rolled:
-                return [Finding("alignment", "labels-misaligned", f"the labels fit the inputs of other examples, {rolled[0]} rows away",
+                return [Finding("alignment", "labels-misaligned", "the labels fit the inputs of other examples, "
+                                f"{rolled[0]} rows away",
                                 "what sorts or shuffles inputs and labels: it must do both alike", 0.9)]
     return []
 
 
 def _tags(labels: Tensor, tokens: Tensor) -> list[Finding]:
-    """A tag is foretold by its own token better than by a neighbour's, in nearly all tagging. The share of tags that the
-    most frequent tag of each token gets right; only a clear case counts, with each token seen several times."""
+    """A tag is foretold by its own token better than by a neighbour's, in nearly all tagging. The share of tags that
+    the most frequent tag of each token gets right; only a clear case counts, with each token seen several times."""
     if tokens.shape != labels.shape:
         return []
 
@@ -70,9 +73,10 @@ def _tags(labels: Tensor, tokens: Tensor) -> list[Finding]:
     for shift in (1, -1, 2, -2):
         other, _ = right(shift)
         if often >= 4 and other > 0.95 and own < 0.8:
-            return [Finding("alignment", "labels-misaligned", f"the token {abs(shift)} {'after' if shift > 0 else 'before'} a tag foretells it "
-                            f"({other:.0%} of them), its own token does not ({own:.0%})", "what lines tags up with tokens: special tokens "
-                            "at the beginning, pieces of words", 0.6)]
+            return [Finding("alignment", "labels-misaligned", f"the token {abs(shift)} "
+                            f"{'after' if shift > 0 else 'before'} a tag foretells it ({other:.0%} of them), its own "
+                            f"token does not ({own:.0%})", "what lines tags up with tokens: special tokens at the "
+                            "beginning, pieces of words", 0.6)]
     return []
 
 
@@ -96,34 +100,11 @@ def _says_next(probe: Probe, name) -> bool:
     return mixes and float(gap[:, :length // 2].max()) <= 1e-5 * float(gap.max())
 
 
-def _gradient(probe: Probe, targets) -> tuple[float, Tensor, Tensor] | None:
-    """(loss, output, gradient of the loss at the output) for some targets, or None where there is no gradient."""
-    with torch.enable_grad():
-        inputs = None
-        if targets is not probe.targets and "labels" in probe.tensors:    # the model computes the loss by itself
-            inputs = probe.with_tensors({"labels": targets})
-            targets = targets if isinstance(probe.targets, Tensor) and probe.targets.shape == targets.shape else probe.targets
-        outputs = probe.raw(inputs)
-        out = probe.examined(outputs)
-        free = out.detach().clone().requires_grad_()
-        replaced = probe.replaced(outputs, free)
-        if replaced is not None:
-            loss = probe.loss_of(replaced, targets)
-            if loss.requires_grad:
-                grad = torch.autograd.grad(loss, free, allow_unused=True)[0]
-                if grad is not None:
-                    return float(loss.detach()), out.detach(), grad
-        if not out.requires_grad:
-            return None
-        loss = probe.loss_of(outputs, targets)
-        grad = torch.autograd.grad(loss, out, allow_unused=True)[0] if loss.requires_grad else None
-        return None if grad is None else (float(loss.detach()), out.detach(), grad)
-
-
 def _graded(probe: Probe) -> Finding | int | None:
-    """Offset (position of the output) - (position of the label that grades it); a finding where that is no place at all."""
+    """Offset (position of the output) - (position of the label that grades it); a finding where that is no place at
+    all."""
     targets = probe.targets if isinstance(probe.targets, Tensor) else probe.tensors.get("labels")
-    base = None if targets is None or probe.size < 2 else _gradient(probe, probe.targets)
+    base = None if targets is None or probe.size < 2 else probe.loss_gradient(probe.targets)
     if base is None:
         return None
     _, out, grad = base
@@ -144,26 +125,29 @@ def _graded(probe: Probe) -> Finding | int | None:
             if len(known) < 2:
                 return None
             other[index] = known[known != other[index]][0]
-        changed = _gradient(probe, other)
+        changed = probe.loss_gradient(other)
         if changed is None or changed[2].shape != grad.shape or _differ(changed[1], out):
             return None    # the model reads its labels: a library's decoder shifts them by itself
-        touched = _touched(view(grad).reshape(-1, view(grad).shape[-1]), view(changed[2]).reshape(-1, view(grad).shape[-1]))
+        touched = _touched(view(grad).reshape(-1, view(grad).shape[-1]),
+                           view(changed[2]).reshape(-1, view(grad).shape[-1]))
         touched = [divmod(int(t), shape[1]) if len(shape) == 2 else (int(t), 0) for t in touched]
         if not touched:
             continue
         row, place = _where(probe, targets, index, by_position)
         examples = sorted({n for n, _ in touched})
         if len(examples) > 1 and targets.is_floating_point() and out.shape != targets.shape:
-            return Finding("alignment", "loss-broadcast", f"the target of one example grades the outputs of {len(examples)} examples: output "
-                           f"{list(out.shape)} against target {list(targets.shape)}", "the shapes given to the loss: squeeze(-1) the output "
-                           "or unsqueeze(-1) the target, so that both are equal", 0.96)
+            return Finding("alignment", "loss-broadcast", "the target of one example grades the outputs of "
+                           f"{len(examples)} examples: output {list(out.shape)} against target "
+                           f"{list(targets.shape)}", "the shapes given to the loss: squeeze(-1) the output or "
+                           "unsqueeze(-1) the target, so that both are equal", 0.96)
         if examples != [row] and not _grid(probe, targets, by_position):
             return None
         if examples != [row]:
             return Finding("alignment", "labels-misaligned" if len(touched) == 1 else "position-mixing",
                            f"the label of example {row} grades the output of example{'s' * (len(examples) > 1)} "
-                           f"{', '.join(map(str, examples[:4]))}", "a view or reshape of outputs or labels between model and loss: "
-                           "transpose before you flatten", 0.9, ("position-mixing" if len(touched) == 1 else "labels-misaligned",))
+                           f"{', '.join(map(str, examples[:4]))}", "a view or reshape of outputs or labels between "
+                           "model and loss: transpose before you flatten", 0.9,
+                           ("position-mixing" if len(touched) == 1 else "labels-misaligned",))
         if len(touched) > 1 and by_position:
             return Finding("alignment", "position-mixing", f"one label grades numbers of {len(touched)} positions",
                            "view(batch, classes, length) in place of transpose(1, 2) before the loss", 0.9,
@@ -200,7 +184,8 @@ def _where(probe: Probe, targets: Tensor, index: tuple, by_position: bool) -> tu
 
 def _grid(probe: Probe, targets: Tensor, by_position: bool) -> bool:
     """Whether it is known which entry of the targets belongs to which example."""
-    return targets.shape[0] == probe.size or targets.dim() > 1 and targets.shape[probe.axis] == probe.size or by_position
+    rows = targets.dim() > 1 and targets.shape[probe.axis] == probe.size
+    return by_position or rows or targets.shape[0] == probe.size
 
 
 def _touched(before: Tensor, after: Tensor) -> Tensor:
@@ -211,45 +196,15 @@ def _touched(before: Tensor, after: Tensor) -> Tensor:
     norm = float((before[rest] ** 2).sum())
     factor = float((before[rest] * after[rest]).sum()) / norm if norm > 0 else 1.0
     change = (after - factor * before).abs().amax(-1)
-    return (change > 1e-3 * change.max()).nonzero().flatten() if float(change.max()) > 0 else torch.tensor([], dtype=torch.long)
-
-
-def padding_counts(probe: Probe) -> list[Finding]:
-    """The loss must have no gradient at outputs of padding positions."""
-    labels = probe.labels
-    if labels is None or labels.dim() != 2:
-        return []
-    name = probe.next_token_of if probe.next_token_of is not None else probe.decoder_name
-    if name is None:
-        name = next((key for key, ids in probe.tokens.items() if ids.shape == labels.shape), None)
-    if name is not None and probe.tokens[name].shape == labels.shape:
-        real, sure = real_positions(probe, name), padding_mask_of(probe, name) is not None
-    elif isinstance(probe.padding_mask, Tensor) and probe.padding_mask.shape == labels.shape:
-        real, sure = probe.padding_mask.bool(), True
-    else:
-        return []
-    pads = ~real
-    pads[:, :-1] &= ~real[:, 1:]    # before the first real token, the output of padding may predict it
-    if not bool(pads.any()):
-        return []
-    found = _gradient(probe, probe.targets)
-    grad = None if found is None else probe.per_position(found[2])
-    if grad is None:
-        return []
-    size = grad.abs().amax(-1)
-    graded, padded = size > 1e-6 * float(size.max()), pads.to(size.device)
-    if not bool((graded & padded).any()):
-        return []
-    share = float((graded & padded).sum() / graded.sum())
-    return [Finding("padding in the loss", "padding-in-loss", f"{share:.0%} of the positions that the loss counts are padding",
-                    "ignore_index of the loss, or labels of -100 where the padding mask is 0", 0.92 if sure else 0.8)]
+    return ((change > 1e-3 * change.max()) & (change > 0)).nonzero().flatten()
 
 
 def scale(probe: Probe) -> list[Finding]:
     """The loss of a batch written twice is the same if the loss is a mean, and double if it is a sum."""
     if not isinstance(probe.targets, Tensor):
         return []
-    twice = {name: torch.cat([value, value], probe.axis) for name, value in probe.tensors.items() if probe.batched(name)}
+    twice = {name: torch.cat([value, value], probe.axis) for name,
+             value in probe.tensors.items() if probe.batched(name)}
     targets = probe.targets
     if targets.dim() > probe.axis and targets.shape[probe.axis] == probe.size:
         targets = torch.cat([targets, targets], probe.axis)
@@ -265,8 +220,10 @@ def scale(probe: Probe) -> list[Finding]:
     ratio = both / once
     for value, words in ((2, "a sum over the batch"), (0.5, "divided by the batch size twice")):
         if abs(ratio - value) < 0.01 * value:
-            return [Finding("scale of the loss", "loss-scale", f"the same batch written twice has {ratio:.3g} times the loss: it is {words}",
-                            "reduction= of the loss, .sum() and divisions after it; or fit the learning rate to the batch size", 0.6)]
+            return [Finding("scale of the loss", "loss-scale", f"the same batch written twice has {ratio:.3g} times "
+                            f"the loss: it is {words}",
+                            "reduction= of the loss, .sum() and divisions after it; or fit the learning rate to the "
+                            "batch size", 0.6)]
     return []
 
 
@@ -274,9 +231,9 @@ def logits(probe: Probe, out: Tensor) -> list[Finding]:
     """Does the model give what the loss expects?
 
     Cross-entropy does not care about a constant added to all classes: it expects logits. A negative log-likelihood is
-    linear in its input: it expects log-probabilities. Outputs that are never negative and add up to 1 are probabilities;
-    those that stay within bounds however the weights are scaled were squashed. Log-probabilities given to a
-    cross-entropy do no harm.
+    linear in its input: it expects log-probabilities. Outputs that are never negative and add up to 1 are
+    probabilities; those that stay within bounds however the weights are scaled were squashed. Log-probabilities given
+    to a cross-entropy do no harm.
     """
     binary = _binary(probe, out)
     classes = class_count(probe, out)
@@ -299,14 +256,17 @@ def logits(probe: Probe, out: Tensor) -> list[Finding]:
     linear = abs(double - 2 * plain) < 1e-4 * max(1.0, abs(plain))
     if not binary:
         for wrong in range(out.dim()):
-            if wrong != axis and out.shape[wrong] > 1 and _kind(out, wrong) != "logits" and _kind(out, axis) == "logits":
-                return [Finding("logits", "wrong-dimension", f"the outputs are {_kind(out, wrong)} over dimension {wrong} of "
-                                f"{list(out.shape)}; the classes are dimension {axis}", "dim= of the softmax", 0.97,
+            if wrong != axis and out.shape[wrong] > 1 and _kind(out, wrong) != "logits" and _kind(out,
+                                                                                                  axis) == "logits":
+                return [Finding("logits", "wrong-dimension", f"the outputs are {_kind(out, wrong)} over dimension "
+                                f"{wrong} of {list(out.shape)}; the classes are dimension "
+                                f"{axis}", "dim= of the softmax", 0.97,
                                 ("probabilities-for-logits",))]
         kind = _kind(out, axis)
         if linear and kind != "log-probabilities":
-            return [Finding("logits", "probabilities-for-logits", f"the loss is linear in its input, as a negative log-likelihood is, and "
-                            f"gets {kind}" + (f": the first loss is {loss_at(out):.3g}" if kind == "logits" else ""),
+            return [Finding("logits", "probabilities-for-logits", "the loss is linear in its input, as a negative "
+                            "log-likelihood is, and gets "
+                            f"{kind}" + (f": the first loss is {loss_at(out):.3g}" if kind == "logits" else ""),
                             "cross_entropy takes logits; nll_loss and kl_div take log_softmax(logits)", 0.95)]
         if normalises and kind == "probabilities":
             return [_squashed(probe, out, classes, "the outputs are probabilities (none negative, sums of 1)", 0.96)]
@@ -314,18 +274,22 @@ def logits(probe: Probe, out: Tensor) -> list[Finding]:
         return []
     low, high, zeros = _range(probe)
     if low >= 0 and high <= 1 or low >= -1 and high <= 1:
-        return [_squashed(probe, out, classes, f"the outputs stay between {low:.3g} and {high:.3g} however the weights are scaled",
+        return [_squashed(probe, out, classes, f"the outputs stay between {low:.3g} and {high:.3g} however the weights "
+                          "are scaled",
                           0.93 if low >= 0 else 0.8)]
     if low >= 0 and zeros > 0.1:
-        return [Finding("logits", "dead-units", f"no output is ever negative, and {zeros:.0%} are exactly 0: a ReLU stands before the loss",
-                        "the last layer: a loss that takes logits wants them without an activation", 0.8, ("probabilities-for-logits",))]
+        return [Finding("logits", "dead-units", f"no output is ever negative, and {zeros:.0%} are exactly 0: a ReLU "
+                        "stands before the loss",
+                        "the last layer: a loss that takes logits wants them without an activation", 0.8,
+                        ("probabilities-for-logits",))]
     return []
 
 
 def _squashed(probe: Probe, out: Tensor, classes: int | None, seen: str, confidence: float) -> Finding:
-    floor = f"; the loss can then not fall below log(e + C - 1) - 1 = {math.log(math.e + classes - 1) - 1:.4f}" if classes else \
-        "; the loss can then not fall below log(1 + 1/e) = 0.3133 for a 1 and log 2 = 0.6931 for a 0"
-    return Finding("logits", "probabilities-for-logits", seen + ", and the loss applies a softmax or sigmoid by itself" + floor,
+    least = f"log(e + C - 1) - 1 = {math.log(math.e + classes - 1) - 1:.4f}" if classes else \
+        "log(1 + 1/e) = 0.3133 for a 1 and log 2 = 0.6931 for a 0"
+    return Finding("logits", "probabilities-for-logits",
+                   seen + ", and the loss applies a softmax or sigmoid by itself; so the loss cannot fall below " + least,
                    "leave softmax or sigmoid out of the model; the loss takes logits", confidence)
 
 

@@ -1,7 +1,7 @@
 """Remember one batch: the post's best advice, with a reference to hold the loss against.
 
-"Overfit a small batch": a model that is right can bring its loss on 16 examples down to the lowest that any function of its
-inputs could reach (`floor`). Where it stops tells why. Sanh 2020, section 3. Built in chapter 4.
+"Overfit a small batch": a model that is right can bring its loss on 16 examples down to the lowest that any function
+of its inputs could reach (`floor`). Where it stops tells why. Sanh 2020, section 3. Built in chapter 4.
 """
 import math
 import time
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from course_lib.diagnostics.batch import class_count
 from course_lib.diagnostics.findings import Finding
-from course_lib.diagnostics.initial import class_count
 from course_lib.diagnostics.probe import Probe
 
 RATES = (3e-3, 1e-3, 3e-4, 1e-2)    # of Adam, tried in this order until one remembers the batch
@@ -22,7 +22,8 @@ LARGE = 3_000_000                   # parameters: from here on one rate is tried
 @dataclass
 class Run:
     """losses: of each step of the best learning rate. floor: the lowest loss that any function of the inputs could have
-    (None: not known). rate: the learning rate. finished: whether it ran to its end, or to its goal, before the time was up."""
+    (None: not known). rate: the learning rate. finished: whether it ran to its end, or to its goal, before the time
+    was up."""
     losses: list[float] = field(default_factory=list)
     floor: float | None = None
     rate: float = 0.0
@@ -51,9 +52,11 @@ def overfit_batch(probe: Probe, steps: int = 200, seconds: float = 40.0, goal: f
     started, best = time.monotonic(), Run(floor=floor(probe))
     with probe.as_trained():
         rates = [(rate, steps) for rate in (RATES[1:2] if large else RATES)]
-        for rate, count in rates + ([] if large else [(None, 4 * steps)]):    # at last, longer, at the best of the rates
+        # at last, longer, at the best of the rates
+        for rate, count in rates + ([] if large else [(None, 4 * steps)]):
             try:
-                run = _train(probe, parameters, rate or best.rate, count, seconds - (time.monotonic() - started), goal, best.floor)
+                run = _train(probe, parameters, rate or best.rate, count, seconds - (time.monotonic() - started), goal,
+                             best.floor)
             finally:
                 for tensor, old in (*zip(parameters, saved), *buffers):
                     tensor.data.copy_(old)
@@ -61,12 +64,15 @@ def overfit_batch(probe: Probe, steps: int = 200, seconds: float = 40.0, goal: f
                 break
             if not best.losses or run.lowest < best.lowest or not math.isfinite(best.lowest):
                 best = run
-            if best.lowest - (best.floor or 0.0) <= max(goal, CLOSE * (best.losses[0] - (best.floor or 0.0))) or not run.finished:
+            if best.lowest - (best.floor or 0.0) <= max(goal,
+                                                        CLOSE * (best.losses[0] - (best.floor
+                                                                                   or 0.0))) or not run.finished:
                 break
     return best
 
 
-def _train(probe: Probe, parameters: list, rate: float, steps: int, seconds: float, goal: float, lowest: float | None) -> Run:
+def _train(probe: Probe, parameters: list, rate: float, steps: int, seconds: float, goal: float,
+           lowest: float | None) -> Run:
     run, started = Run(floor=lowest, rate=rate), time.monotonic()
     optimizer = torch.optim.Adam(parameters, lr=rate)
     for _ in range(steps):
@@ -90,8 +96,8 @@ def floor(probe: Probe, steps: int = 120) -> float | None:
     """The lowest loss that any function of the inputs can have on this batch, None where it cannot be found.
 
     The outputs themselves are optimised, with equal outputs wherever the model sees the same: examples with the same
-    input, or, if it reads from left to right, positions with the same beginning. So contradicting labels, soft labels and
-    the first token of a text, which nothing foretells, are accounted for.
+    input, or, if it reads from left to right, positions with the same beginning. So contradicting labels, soft labels
+    and the first token of a text, which nothing foretells, are accounted for.
     """
     outputs = probe.raw()
     out = probe.examined(outputs).detach()
@@ -120,7 +126,8 @@ def floor(probe: Probe, steps: int = 120) -> float | None:
                 return None
             optimizer.step()
             decay.step()
-    return None if probe.labels is not None and lowest < -0.01 else lowest    # log-probabilities: no bound for free outputs
+    # log-probabilities: no bound for free outputs
+    return None if probe.labels is not None and lowest < -0.01 else lowest
 
 
 def _tied(probe: Probe, out: Tensor) -> Tensor:
@@ -151,8 +158,8 @@ def _tied(probe: Probe, out: Tensor) -> Tensor:
 def overfit(probe: Probe, steps: int = 200, seconds: float = 40.0) -> list[Finding]:
     """Does the model remember the batch? If not, which plateau did the loss stop at?
 
-    log(e + C - 1) - 1: softmax before cross-entropy. The variance of the targets: outputs that are broadcast, or all the
-    same. The entropy of the labels' frequencies: all examples get the same answer.
+    log(e + C - 1) - 1: softmax before cross-entropy. The variance of the targets: outputs that are broadcast, or all
+    the same. The entropy of the labels' frequencies: all examples get the same answer.
     """
     goal = 0.01 * max(1.0, float(probe.loss().detach()))
     run = probe.run_of_batch = overfit_batch(probe, steps, seconds, goal)
@@ -160,8 +167,9 @@ def overfit(probe: Probe, steps: int = 200, seconds: float = 40.0) -> list[Findi
         return []
     base = run.floor or 0.0
     gap, start = run.lowest - base, run.losses[0] - base
-    probe.notes.append(f"Overfitting {probe.size} examples: loss {run.losses[0]:.3g} to {run.lowest:.3g} in {len(run.losses)} steps of Adam "
-                       f"at {run.rate:g}" + (f"; the lowest possible is {base:.3g}" if run.floor else "")
+    probe.notes.append(f"Overfitting {probe.size} examples: loss {run.losses[0]:.3g} to {run.lowest:.3g} in "
+                       f"{len(run.losses)} steps of Adam at "
+                       f"{run.rate:g}" + (f"; the lowest possible is {base:.3g}" if run.floor else "")
                        + ("" if run.finished else "; stopped as the time was up") + ".")
     if not math.isfinite(run.lowest) or not run.finished:
         return []
@@ -177,13 +185,16 @@ def overfit(probe: Probe, steps: int = 200, seconds: float = 40.0) -> list[Findi
     if gap < 0.3 * max(start, (marginal or 0.0) - base) or gap < 0.05 or falling:
         return []
     if marginal and abs(run.lowest - marginal) < 0.03 * marginal:
-        word = "the variance of the targets" if probe.targets.is_floating_point() else "the entropy of the labels' frequencies"
-        return [Finding("overfit", "input-ignored", f"{seen}; {word}, reached without looking at the inputs, is {marginal:.4g}",
-                        "what keeps the signal from the output: dead units, a saturated or constant layer, an input that is cut off",
+        word = "the variance of the targets" if probe.targets.is_floating_point() else "the entropy of the labels"
+        return [Finding("overfit", "input-ignored", f"{seen}; {word}, reached without looking at the inputs, is "
+                        f"{marginal:.4g}",
+                        "what keeps the signal from the output: dead units, a saturated or constant layer, an input "
+                        "that is cut off",
                         0.5, ("dead-units", "gradients-vanishing", "loss-broadcast"))]
     if _hidden_layers(probe.model) and not _mostly_frozen(probe.model):
-        return [Finding("overfit", "capacity", f"{seen}, at several learning rates; {base:.3g} is possible", "a layer that is too narrow; a "
-                        "mistake in the model that the other checks do not see; labels that the inputs do not determine", 0.4,
+        return [Finding("overfit", "capacity", f"{seen}, at several learning rates; {base:.3g} is possible",
+                        "a layer that is too narrow; a mistake that the other checks do not see; labels that the "
+                        "inputs do not determine", 0.4,
                         ("labels-misaligned", "position-mixing"))]
     return []
 
@@ -204,4 +215,5 @@ def _hidden_layers(model: nn.Module) -> bool:
 
 
 def _mostly_frozen(model: nn.Module) -> bool:
-    return sum(p.numel() for p in model.parameters() if not p.requires_grad) > 0.3 * sum(p.numel() for p in model.parameters())
+    return sum(p.numel() for p in model.parameters() if not p.requires_grad) > 0.3 * sum(p.numel()
+                                                                                         for p in model.parameters())

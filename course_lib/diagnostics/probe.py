@@ -1,15 +1,14 @@
 """One model, one batch, one loss, and the questions that checks ask of them. Built in chapter 4."""
 import copy
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import numpy
 import torch
 from torch import Tensor, nn
 
+from course_lib.diagnostics.tensors import along, is_label, is_mask, marks_padding, next_token, seed_all
+
 TASKS = ("classification", "language-model", "sequence-to-sequence", "regression", "token-classification")
-IGNORED = -100      # label of a position without a loss, as in torch and transformers
 
 
 class Probe:
@@ -26,7 +25,7 @@ class Probe:
         self.forward, self.output, self.task, self.causal = forward, output, task, causal
         self.padding_mask, self.notes = padding_mask, []
         tensors = self.tensors
-        self.masks = {name for name, value in tensors.items() if is_mask(name, value) or _marks_padding(value, tensors)}
+        self.masks = {name for name, value in tensors.items() if is_mask(name, value) or marks_padding(value, tensors)}
         self.seed = 0
         # What checks learn for later ones: the input whose next tokens are the labels; whether attention was seen;
         # the number of outputs (classes).
@@ -58,7 +57,7 @@ class Probe:
     @property
     def contents(self) -> dict[object, Tensor]:
         """Inputs that say something: tokens and numbers of each example; no masks, labels or lengths."""
-        batched = {name: value for name, value in self.tensors.items() if self.batched(name) and not _is_label(name)}
+        batched = {name: value for name, value in self.tensors.items() if self.batched(name) and not is_label(name)}
         found = {name: value for name, value in batched.items()
                  if name not in self.masks and (value.dim() > 1 or value.is_floating_point())}
         return found or {name: value for name, value in batched.items() if name not in self.masks}
@@ -90,7 +89,7 @@ class Probe:
                          and ids.numel() == targets.numel()), None)
             if grid is not None and not targets.is_floating_point():
                 labels = targets.reshape(grid.shape)
-                if _next_token(labels.T, grid.T) and not _next_token(labels, grid):
+                if next_token(labels.T, grid.T) and not next_token(labels, grid):
                     self.axis = 1
             elif len(targets) != main.shape[0] and len(targets) == main.shape[1]:
                 self.axis = 1
@@ -158,8 +157,8 @@ class Probe:
                 found = value[0]
             value = found
         if not isinstance(value, Tensor):
-            raise ValueError(f"no tensor found in the model's output ({type(outputs).__name__}); give "
-                             "output=, a function from what the model returns to the tensor to examine")
+            raise ValueError(f"no tensor found in the model's output ({type(outputs).__name__}); give output=, a "
+                             "function from what the model returns to the tensor to examine")
         return value
 
     def run(self, changed: dict | None = None, seed: int | None = None) -> Tensor:
@@ -206,6 +205,30 @@ class Probe:
         grads = torch.autograd.grad(loss, [p for _, p in named], allow_unused=True)
         return {name: grad for (name, _), grad in zip(named, grads)}
 
+    def loss_gradient(self, targets) -> tuple[float, Tensor, Tensor] | None:
+        """(loss, output, gradient of the loss at the output) for some targets, or None where there is no gradient."""
+        with torch.enable_grad():
+            inputs = None
+            if targets is not self.targets and "labels" in self.tensors:    # the model computes the loss by itself
+                inputs = self.with_tensors({"labels": targets})
+                targets = targets if isinstance(self.targets,
+                                                Tensor) and self.targets.shape == targets.shape else self.targets
+            outputs = self.raw(inputs)
+            out = self.examined(outputs)
+            free = out.detach().clone().requires_grad_()
+            replaced = self.replaced(outputs, free)
+            if replaced is not None:
+                loss = self.loss_of(replaced, targets)
+                if loss.requires_grad:
+                    grad = torch.autograd.grad(loss, free, allow_unused=True)[0]
+                    if grad is not None:
+                        return float(loss.detach()), out.detach(), grad
+            if not out.requires_grad:
+                return None
+            loss = self.loss_of(outputs, targets)
+            grad = torch.autograd.grad(loss, out, allow_unused=True)[0] if loss.requires_grad else None
+            return None if grad is None else (float(loss.detach()), out.detach(), grad)
+
     # Views of an output
 
     def per_example(self, out: Tensor) -> Tensor | None:
@@ -237,6 +260,18 @@ class Probe:
             return out.transpose(1, 2)
         return None
 
+    def by_length(self, out: Tensor, length: int) -> Tensor | None:
+        """[examples, positions, rest] of an output with `length` positions (or one fewer)."""
+        kept, self.length = self.length, length
+        try:
+            found = self.per_position(out)
+            if found is None and out.dim() == 3 and out.shape[self.axis] == self.size \
+                    and out.shape[1 - self.axis] < length:
+                found = self.examples_first(out)
+            return found
+        finally:
+            self.length = kept
+
     # Changed models and inputs
 
     @contextmanager
@@ -256,8 +291,8 @@ class Probe:
 
     @contextmanager
     def jiggled(self, scale: float = 0.3, constant: float = 0.05, least: float = 0.0) -> Iterator[None]:
-        """All parameters moved at random, by `scale` of their spread but at least `least`, or by `constant` where they are
-        all equal: what depends on what is then a matter of the architecture, not of an initialisation that hides it
+        """All parameters moved at random, by `scale` of their spread but at least `least`, or by `constant` where they
+        are all equal: what depends on what is then a matter of the architecture, not of an initialisation that hides it
         (zero-initialised heads, gates and adapters)."""
         generator = torch.Generator().manual_seed(1234)
         saved = [(p, p.detach().clone()) for p in self.model.parameters() if p.is_floating_point()]
@@ -285,11 +320,17 @@ class Probe:
         step = torch.randint(1, len(known), value.shape, generator=generator).to(value.device)
         return known[(place + step) % len(known)]
 
+    def mix(self, name, changed: Tensor) -> Tensor:
+        """The input with other contents in the examples that are True in `changed`."""
+        value, other = self.tensors[name], self.other(name)
+        return torch.where(along(changed, self.axis, value), other, value)
+
     def rows(self, count: int) -> "Probe":
         """The same on the first `count` examples."""
         if self.size <= count:
             return self
-        changed = {name: value.narrow(self.axis, 0, count) for name, value in self.tensors.items() if self.batched(name)}
+        changed = {name: value.narrow(self.axis, 0, count) for name,
+                   value in self.tensors.items() if self.batched(name)}
         new = copy.copy(self)
         new.inputs = self.with_tensors(changed)
         new.targets = self._cut(self.targets, count)
@@ -313,54 +354,3 @@ class Probe:
             kept = value.reshape(shape).narrow(self.axis, 0, count)
             return kept.reshape(-1, *value.shape[1:])
         return value
-
-
-def is_mask(name, value: Tensor) -> bool:
-    """Whether an input is a mask, by its name, its type, or because it holds nothing but 0 and minus infinity."""
-    if value.dtype == torch.bool or "mask" in str(name).lower():
-        return True
-    return value.is_floating_point() and value.numel() > 1 and bool(((value == 0) | (value == -torch.inf)).all()) \
-        and bool((value != 0).any())
-
-
-def _marks_padding(value: Tensor, tensors: dict) -> bool:
-    """Whether an input of zeros and ones has, beside it, tokens of the same shape that are all one id at its zeros: then it
-    is a padding mask, and not an input of segments or bits."""
-    if value.dim() != 2 or not bool(((value == 0) | (value == 1)).all()):
-        return False
-    return any(ids is not value and ids.shape == value.shape and not ids.is_floating_point() and int(ids.max()) > 1
-               and bool((value == 1).any()) and len(ids[value == 0].unique()) <= 1 for ids in tensors.values())
-
-
-def seed_all(seed: int) -> None:
-    random.seed(seed)
-    numpy.random.seed(seed)
-    torch.manual_seed(seed)
-
-
-def shift_of(labels: Tensor, tokens: Tensor) -> int | None:
-    """s where labels[:, t] is tokens[:, t + s] at (nearly) every t, s from -2 to 3; None where no s fits.
-
-    labels, tokens: integers, [examples, positions]. Negative labels are ignored ones. 1 means "the next token"; it
-    may fail at the last token of each row, whose label is an end that the input does not hold.
-    """
-    fits = {}
-    length = min(labels.shape[1], tokens.shape[1])
-    for s in (1, 0, 2, -1, 3, -2):
-        start, stop = max(0, -s), min(length, tokens.shape[1] - s)
-        if stop - start < 2:
-            continue
-        label, token = labels[:, start:stop], tokens[:, start + s:stop + s]
-        graded = label >= 0
-        if int(graded.sum()) >= 4 and len(label[graded].unique()) > 1:
-            fits[s] = float((label == token)[graded].float().mean())
-    best = max(fits, key=fits.get, default=None)    # the first of equals: 1 before the others
-    return best if best is not None and fits[best] >= (0.8 if best == 1 else 0.95) else None
-
-
-def _next_token(labels: Tensor, tokens: Tensor) -> bool:
-    return shift_of(labels, tokens) == 1
-
-
-def _is_label(name) -> bool:
-    return "label" in str(name).lower()

@@ -63,7 +63,8 @@ def preserved(*roots: object) -> Iterator[None]:
         if isinstance(value, nn.Module):
             for module in value.modules():
                 if id(module) not in modules:
-                    modules[id(module)] = module, {name: (item, _shallow(item)) for name, item in module.__dict__.items()}
+                    modules[id(module)] = module, {name: (item, _shallow(item)) for name,
+                                                   item in module.__dict__.items()}
                     for item in (*module._parameters.values(), *module._buffers.values(), *module.__dict__.values()):
                         save(item)
             for _, item in hidden_in(value):

@@ -36,10 +36,10 @@ def unregistered(probe: Probe) -> list[Finding]:
     count, listed = sum(leaf.numel() for leaf in leaves), sum(p.numel() for p in probe.model.parameters())
     return [Finding(
         "unregistered", "layer-not-registered",
-        f"the loss depends on {len(leaves)} trainable tensors ({count:,} numbers) that parameters() does not list "
-        f"(it lists {listed:,}): {_some(shown)}",
-        "hold layers in nn.ModuleList, nn.ModuleDict or nn.Sequential, and single tensors as nn.Parameter attributes of a "
-        "module", 0.97)]
+        f"the loss depends on {len(leaves)} trainable tensors ({count:,} numbers) that parameters() does not list (it "
+        f"lists {listed:,}): {_some(shown)}",
+        "hold layers in nn.ModuleList, nn.ModuleDict or nn.Sequential, and single tensors as nn.Parameter attributes "
+        "of a module", 0.97)]
 
 
 def outside_optimizer(probe: Probe) -> list[Finding]:
@@ -55,7 +55,8 @@ def outside_optimizer(probe: Probe) -> list[Finding]:
     return [Finding(
         "outside optimiser", "parameter-not-in-optimizer",
         f"{len(missing)} of {total} trainable parameters are in no group of the optimiser: "
-        f"{_some([name for name, _ in missing])}" + (f"; it holds {foreign} tensors of another model" if foreign else ""),
+        f"{_some([name for name, _ in missing])}" + (f"; it holds {foreign} tensors of another model" if foreign
+                                                     else ""),
         "make the optimiser after the model has its final layers (and is on its device), from model.parameters(); what "
         "must not be trained gets requires_grad=False", 0.96 if len(missing) == total else 0.93)]
 
@@ -64,8 +65,8 @@ def learning_rate(probe: Probe) -> list[Finding]:
     """A learning rate of 0 moves nothing. A scheduler that warms up starts there, and leaves its mark."""
     groups = getattr(probe.optimizer, "param_groups", [])
     if groups and all(float(group["lr"]) == 0 and not group.get("initial_lr") for group in groups):
-        return [Finding("learning rate", "learning-rate-zero", "the learning rate of every group is 0, and no scheduler "
-                        "was attached", "the number given to the optimiser", 0.9)]
+        return [Finding("learning rate", "learning-rate-zero", "the learning rate of every group is 0, and no "
+                        "scheduler was attached", "the number given to the optimiser", 0.9)]
     return []
 
 
@@ -117,7 +118,7 @@ def frozen(probe: Probe) -> list[Finding]:
         return []
     if len(still) == len({id(p) for _, p in named}):
         return [Finding("frozen", "parameter-frozen", f"all {len(named)} parameters have requires_grad=False",
-                        "a loop that freezes, run after the new head was added; or torch.no_grad() around the making of "
+                        "a loop that freezes, run after the new head was added; torch.no_grad() around the making of "
                         "parameters", 0.97)]
     order = _order(probe)
     owned = [(name, module, [p for p in module._parameters.values() if p is not None]) for name, module in order]
@@ -164,8 +165,9 @@ def unused(probe: Probe) -> list[Finding]:
     seen += f"; the layers of {len(cut)} of them are called, and the loss does not depend on it" if cut else \
         "; their layers are never called"
     return [Finding("unused parameters", "parameter-unused", seen,
-                    "the forward pass: is the layer called, and is its result used? Is something detached, under no_grad or "
-                    "turned into integers?" if cut else "the forward pass: a layer is made and never called",
+                    "the forward pass: is the layer called, and is its result used? Is something detached, under "
+                    "no_grad or turned into "
+                    "integers?" if cut else "the forward pass: a layer is made and never called",
                     0.5 if library else 0.88)]
 
 
@@ -174,8 +176,8 @@ def _detached(probe: Probe) -> list[Finding]:
     seen = "the loss has no graph (requires_grad is False)" if not loss.requires_grad else \
         "no trainable parameter gets a gradient from the loss"
     return [Finding("loss depends on parameters", "loss-detached", seen,
-                    "detach(), .item(), .data, numpy, argmax, or torch.no_grad() between the model's output and the loss; "
-                    "torch.tensor(loss) makes a new tensor without a history", 0.97)]
+                    "detach(), .item(), .data, numpy, argmax, or torch.no_grad() between the model's output and the "
+                    "loss; torch.tensor(loss) makes a new tensor without a history", 0.97)]
 
 
 def _leaves(loss: Tensor) -> list[Tensor]:
