@@ -277,7 +277,7 @@ def one_word_rule(texts: Sequence[str], labels: Sequence, rule: Callable[[str], 
     usual = totals.most_common(1)[0][0]
 
     def guess(text):
-        found = Counter(votes[word] for word in set(words(text)) if word in votes)
+        found = Counter(votes[word] for word in sorted(set(words(text))) if word in votes)   # sorted: ties the same in every run
         return found.most_common(1)[0][0] if found else usual
 
     value, low, high = wilson(sum(guess(texts[i]) == labels[i] for i in second), max(1, len(second)))
