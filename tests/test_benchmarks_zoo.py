@@ -97,6 +97,17 @@ def test_a_healthy_program_passes_the_recipe(program):
         assert not method(case.build(0), 0).causes
 
 
+@pytest.mark.parametrize("program", ["plain-convnet", "plain-deep-mlp"])    # a loader and a stream
+def test_overfitting_sees_one_batch_without_regularisation(program, monkeypatch):
+    setup, seen = case_of(program, HEALTHY).build(0), set()
+    loss_fn = setup.loss_fn
+    setup.loss_fn = lambda outputs, targets: seen.add(tuple(targets.tolist())) or loss_fn(outputs, targets)
+    monkeypatch.setattr(bug_zoo, "OVERFIT_STEPS", 35)
+    bug_zoo.overfit_one_batch(setup, 0)
+    assert len(seen) == 1 and all(group["weight_decay"] == 0 for group in setup.optimizer.param_groups)
+    assert all(module.p == 0 for module in setup.model.modules() if isinstance(module, torch.nn.Dropout))
+
+
 def test_expected_loss_is_that_of_a_constant_guess():
     expected = {case.name: bug_zoo.guess_loss(case.build(0)) for case in HEALTHY[:15]}
     assert expected["plain-classifier"] == pytest.approx(math.log(4))
