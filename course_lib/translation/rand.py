@@ -1,8 +1,9 @@
-"""Cycles of translating and revising, as RAND ran them in the 1950s: people are the learning algorithm.
+"""Cycles of translating and revising, as RAND ran them from about 1957: people are the learning algorithm.
 
 Translate a batch, let a person correct it, revise the glossary by the corrections, take the next batch. Here
 the reference plays the person who corrects, and counting plays the one who revises. The method needs no
-parallel corpus to begin with; it makes one. Built in chapter 1.
+parallel corpus to begin with; it makes one (Hays 1960, "Linguistic research at the RAND Corporation").
+Built in chapter 1.
 """
 import time
 from collections import Counter, defaultdict
@@ -32,7 +33,7 @@ class RandCycle:
     times; of several candidates the one most often seen is printed. start: the first glossary, English word
     to French words (None: the dictionary of 1933). After `fit`: `history`, a `Cycle` for each batch.
     """
-    name, year = "translate and revise", 1950
+    name, year = "translate and revise", 1957
 
     def __init__(self, batch: int = 100, longest: int = 3, needed: int = 2,
                  start: dict[str, Sequence[str]] | None = None):
