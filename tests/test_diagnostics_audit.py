@@ -28,14 +28,15 @@ def reviews():
 
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_each_planted_defect_is_found_and_named_first(reviews, defect):
-    clean = reviews.train if defect in ("flipped-labels", "late-evidence") else reviews.train.select(range(500))
+    rows = {"flipped-labels": 1000, "marker-leak": 500, "late-evidence": 400}.get(defect, 300)
+    clean = reviews.train.select(range(rows))
     planted = plant(clean, defect, test=reviews.test)
     report = audit(planted.dataset, test=reviews.test, max_tokens=64 if defect == "late-evidence" else None)
     assert report.causes == [DEFECTS[defect].cause]
 
 
-@pytest.mark.parametrize("size, seed, options", [(100, 1, {}), (300, 2, {}), (1000, 3, {}), (500, 4, {"sentences": (3, 4)}),
-                                                 (400, 5, {"prior": 0.35})])
+@pytest.mark.parametrize("size, seed, options", [(60, 1, {}), (200, 2, {}), (1000, 3, {}), (300, 4, {"sentences": (3, 4)}),
+                                                 (300, 5, {"prior": 0.35})])
 def test_clean_reviews_raise_no_alarm(size, seed, options):
     data = load_reviews(size, 100, seed=seed, **options)
     report = audit(data.train, test=data.test)
@@ -54,7 +55,7 @@ def test_clean_stories_and_pairs_raise_no_alarm():
 
 
 def test_two_kinds_of_damage_are_both_told(reviews):
-    twice = plant(plant(reviews.train.select(range(300)), "mojibake").dataset.remove_columns("planted"), "empty").dataset
+    twice = plant(plant(reviews.train.select(range(120)), "mojibake").dataset.remove_columns("planted"), "empty").dataset
     report = audit(twice)
     assert report.causes == ["input-corrupted"] and set(report.checks) == {"empty", "encoding"}
     assert "empty" in report[0].seen and "encoding" in report[0].seen
@@ -62,19 +63,19 @@ def test_two_kinds_of_damage_are_both_told(reviews):
 
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_what_is_planted_is_told(reviews, defect):
-    clean = reviews.train
+    clean = reviews.train.select(range(400))
     planted = plant(clean, defect, share=0.05, seed=1, test=reviews.test)
     found, rows = planted.dataset, planted.rows
     assert [i for i, one in enumerate(found["planted"]) if one] == rows
     assert defects.DEFECTS[defect].cause in CAUSES
     assert found[:] == plant(clean, defect, share=0.05, seed=1, test=reviews.test).dataset[:]
     if defect == "imbalance":
-        assert rows == [] and abs(numpy.mean(found["label"]) - 0.05) < 0.005
+        assert rows == [] and abs(numpy.mean(found["label"]) - 0.05) < 0.01
         return
-    assert len(rows) == 50
+    assert len(rows) == 20
     before = set(zip(clean["text"], clean["label"]))
     untouched = [(row["text"], row["label"]) for row in found if not row["planted"]]
-    assert set(untouched) <= before and len(untouched) == len(found) - 50
+    assert set(untouched) <= before and len(untouched) == len(found) - 20
     if defect not in ("exact-duplicates", "overlap"):
         assert not any((found[i]["text"], found[i]["label"]) in before for i in rows)
     elif defect == "overlap":
@@ -188,11 +189,11 @@ def test_predictions_come_from_models_that_have_not_seen_the_text(reviews):
 
 
 def test_sorted_rows_and_labels_that_are_none(reviews):
-    rows = sorted(reviews.train.select(range(400)), key=lambda row: row["label"])
+    rows = sorted(reviews.train.select(range(150)), key=lambda row: row["label"])
     assert "data-not-moving" in audit(rows).causes
-    rows = [{"text": row["text"], "label": row["label"] if i % 20 else -1} for i, row in enumerate(reviews.train)]
-    report = audit(rows[:400])
-    assert report.causes[0] == "label-out-of-range" and "20 labels" in report[0].seen
+    rows = [{"text": row["text"], "label": row["label"] if i % 20 else -1} for i, row in enumerate(reviews.train.select(range(200)))]
+    report = audit(rows)
+    assert report.causes[0] == "label-out-of-range" and "10 labels" in report[0].seen
     assert audit([row | {"label": 1} for row in rows[1:60]]).causes[0] == "label-out-of-range"
 
 
@@ -216,14 +217,14 @@ def test_cutting_keeps_what_it_says():
 
 
 def test_the_cost_of_truncation_is_that_of_the_signal_removed(reviews):
-    late = plant(reviews.train.select(range(600)), "late-evidence", share=0.9).dataset
+    late = plant(reviews.train.select(range(400)), "late-evidence", share=0.9).dataset
     found = truncation(late["text"], list(late["label"]), 60)
     costs = {keep: found.numbers[f"cost of keeping the {keep}"] for keep in ("start", "end", "both")}
     assert found.numbers["share"] > 0.85 and costs["start"][1] > 0.05
     assert costs["end"][0] < costs["start"][0] - 0.05 and found.findings[0].cause == "input-truncated"
-    harmless = [f"{text} {'and so on ' * 30}" for text in reviews.train["text"]]    # what is cut says nothing
-    assert truncation(harmless, list(reviews.train["label"]), 80).findings == []
-    assert "keeping the end" in found.findings[0].look
+    harmless = [f"{text} {'and so on ' * 30}" for text in reviews.train["text"][:400]]    # what is cut says nothing
+    assert truncation(harmless, list(reviews.train["label"])[:400], 80).findings == []
+    assert "(keeping the " in found.findings[0].look
 
 
 # Tokens
@@ -283,19 +284,19 @@ def test_surprise_is_the_cross_entropy_of_a_counted_model():
 # The report
 
 def test_the_report_answers_the_questions(reviews):
-    report = audit(reviews.train.select(range(400)), test=reviews.test, max_tokens=64, rule=lambda text: int("not" not in text))
+    report = audit(reviews.train.select(range(200)), test=reviews.test, max_tokens=40, rule=lambda text: int("not" not in text))
     text = str(report)
     assert all(question in text for question in QUESTIONS)
     assert all(report.answers()[question] for question in QUESTIONS)
     assert {row["check"] for row in report.table()} == set(report.seen)
     assert "the rule given is right in" in text and "<table>" in report._repr_html_()
-    right = numpy.mean([("not" not in row["text"]) == row["label"] for row in reviews.train.select(range(400))])
+    right = numpy.mean([("not" not in row["text"]) == row["label"] for row in reviews.train.select(range(200))])
     assert report.seen["rule"].numbers["accuracy"] == pytest.approx(right)
     assert set(sum(QUESTIONS.values(), ())) >= set(report.seen) >= set(sum(QUESTIONS.values(), ())) - {"tokens"}
 
 
 def test_figures_have_an_alternative_text(reviews):
-    late = plant(reviews.train.select(range(300)), "late-evidence").dataset
+    late = plant(reviews.train.select(range(150)), "late-evidence").dataset
     report = audit(late, max_tokens=64)
     for name in FIGURES:
         fig, alt = report.plot(name)

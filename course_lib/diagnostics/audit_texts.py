@@ -318,7 +318,7 @@ def tokens(texts: Sequence[str], tokenizer) -> Seen:
 
     A round trip may change capitals and spaces, and loses unknown words; anything else it loses is an alarm. So
     are special tokens for the start and end of a text that the vocabulary has and the tokenizer does not set, or
-    sets twice.
+    sets twice, and an encoder's padding on the left.
     """
     sample = [text for text in texts if text.strip()][:500]
     parts = _parts(tokenizer)
@@ -348,6 +348,11 @@ def tokens(texts: Sequence[str], tokenizer) -> Seen:
     if len(lost) > 0.01 * len(sample):
         alarm("round trip", f"{len(lost)} of {len(sample)} texts come back changed: {excerpt(sample[lost[0]])!r} became "
               f"{excerpt(decode(encoded[lost[0]]))!r}", "the normaliser and the decoder of the tokenizer", 0.8)
+    side = (getattr(tokenizer, "padding", None) or {}).get("direction") if hasattr(tokenizer, "encode_batch") \
+        else getattr(tokenizer, "padding_side", None)
+    if side == "left" and "[CLS]" in vocabulary:
+        alarm("padding side", "padding is set to the left of the text, for a vocabulary of an encoder ([CLS])",
+              "padding on the right, where a model with learned positions was trained with it", 0.7)
     special = _special(tokenizer, sample[0], vocabulary) if sample else None
     if special:
         alarm("special tokens", special, "add_special_tokens, the template, and text that holds them already", 0.85)
