@@ -158,6 +158,7 @@ case("memory of the target", "input-ignored", lambda: Seq2Seq("memory"), lambda:
      task="sequence-to-sequence")
 case("state not handed on", "input-ignored", lambda: Recurrent2("state"), lambda: pairs(), token_loss,
      task="sequence-to-sequence")
+case("attention to itself only", "input-ignored", lambda: BatchPositions("itself", right=True), text, token_loss, **TEXT)
 case("first state of an LSTM", "input-ignored", lambda: FirstState(), sentences)
 case("input times 0", "input-ignored", lambda: Recurrent("input multiplied by 0", pool=True), sentences)
 case("input cut", "input-truncated", lambda: Cut(), square)
@@ -250,6 +251,15 @@ def test_a_near_miss_stays_silent(model, batch, loss, arguments, seed):
     report = diagnose(model, batch(), loss, optimizer=torch.optim.SGD(model.parameters(), lr=1e-6),
                       checks=WITHOUT_TRAINING, **arguments)
     assert not report, str(report)
+
+
+def test_the_first_loss_is_held_against_constant_outputs():
+    torch.manual_seed(0)
+    model, batch = network(), tables()
+    assert not diagnose(model, batch, cross_entropy, checks=["initial loss"])
+    nn.init.normal_(model[4].weight, std=20.0)
+    report = diagnose(model, batch, cross_entropy, checks=["initial loss"])
+    assert report.causes == ["activation-scale"] and "1.61" in report[0].seen    # log 5
 
 
 # The overfit test
@@ -377,6 +387,8 @@ class BatchPositions(nn.Module):
         x = self.embedding(tokens)
         x = x + (self.sines[:x.size(1)].transpose(0, 1) if self.right else self.sines[:x.size(0)])
         mask = nn.Transformer.generate_square_subsequent_mask(tokens.shape[1]) if self.causal else None
+        if self.causal == "itself":
+            mask = ~torch.eye(tokens.shape[1], dtype=torch.bool)
         return self.head(self.encoder(x, mask=mask))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from course_lib.diagnostics.batch import class_count
 from course_lib.diagnostics.findings import Finding
 from course_lib.diagnostics.probe import Probe
-from course_lib.diagnostics.tensors import shift_of
+from course_lib.diagnostics.tensors import along, shift_of
 
 
 def alignment(probe: Probe) -> list[Finding]:
@@ -92,7 +92,7 @@ def _says_next(probe: Probe, name) -> bool:
         if before is None:
             return False
         later = torch.arange(length) >= length // 2
-        later = later[:, None] if probe.axis else later
+        later = along(later, 1 - probe.axis, probe.tensors[name])
         after = probe.per_position(probe.run({name: torch.where(later, probe.other(name), probe.tensors[name])}))
         gap = (after - before).abs()
         past = probe.per_position(probe.run({name: torch.where(later, probe.tensors[name], probe.other(name))}))
