@@ -34,7 +34,8 @@ def batches(steps, size=16, seed=0, **options):
 
 def classifier(dropout=0.1, seed=0):
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Dropout(dropout), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3))
+    return nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Dropout(dropout), nn.Linear(32, 32), nn.ReLU(),
+                         nn.Linear(32, 3))
 
 
 def tokens(steps=20, vocabulary=20, length=12, batch=8, seed=0):
@@ -352,16 +353,20 @@ BROKEN = {
     "stepped too early": (stepped_too_early, {}, "optimizer-step-missing"),
     "stepped a batch late": (stepped_a_batch_late, {"model": lambda: nn.Linear(8, 3)}, "optimizer-step-missing"),
     "per batch, gamma .1": (scheduled, {"scheduler": lambda o: lr_scheduler.StepLR(o, 1, 0.1)}, "scheduler-misused"),
-    "per batch, gamma .1 in 5": (scheduled, {"scheduler": lambda o: lr_scheduler.StepLR(o, 5, 0.1)}, "scheduler-misused"),
-    "per batch, gamma .9": (scheduled, {"scheduler": lambda o: lr_scheduler.ExponentialLR(o, 0.9)}, "scheduler-misused"),
+    "per batch, gamma .1 in 5": (scheduled, {"scheduler": lambda o: lr_scheduler.StepLR(o, 5, 0.1)},
+                                 "scheduler-misused"),
+    "per batch, gamma .9": (scheduled, {"scheduler": lambda o: lr_scheduler.ExponentialLR(o, 0.9)},
+                            "scheduler-misused"),
     "per batch, cosine of 10 epochs": (
         scheduled, {"scheduler": lambda o: lr_scheduler.CosineAnnealingLR(o, 10)}, "scheduler-misused"),
     "linear to zero, and on": (
-        scheduled, {"scheduler": lambda o: lr_scheduler.LambdaLR(o, lambda n: max(0, 1 - n / 10))}, "scheduler-misused"),
+        scheduled, {"scheduler": lambda o: lr_scheduler.LambdaLR(o, lambda n: max(0, 1 - n / 10))},
+        "scheduler-misused"),
     "scheduler first": (scheduled_first, {"scheduler": lambda o: lr_scheduler.CosineAnnealingLR(o, 30)},
                         "scheduler-misused"),
     "scheduler each micro-batch": (
-        scheduled_each_micro_batch, {"scheduler": lambda o: lr_scheduler.CosineAnnealingLR(o, 30)}, "scheduler-misused"),
+        scheduled_each_micro_batch, {"scheduler": lambda o: lr_scheduler.CosineAnnealingLR(o, 30)},
+        "scheduler-misused"),
     "warm-up never begun": (plain, {"scheduler": lambda o: lr_scheduler.LambdaLR(o, lambda n: min(1, n / 10))},
                             "scheduler-misused"),
     "scheduler never stepped": (plain, {"scheduler": lambda o: lr_scheduler.StepLR(o, 10)}, "scheduler-misused"),
@@ -697,7 +702,8 @@ def auto_encoder():
 
 def seq2seq():
     torch.manual_seed(0)
-    return Transformer(TransformerConfig(vocabulary=20, width=32, heads=2, encoder_layers=1, decoder_layers=1, context=16))
+    return Transformer(TransformerConfig(vocabulary=20, width=32, heads=2, encoder_layers=1, decoder_layers=1,
+                                         context=16))
 
 
 def copying(it):    # the source is the target

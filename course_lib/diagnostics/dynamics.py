@@ -18,6 +18,7 @@ import torch
 
 from course_lib import plotting
 from course_lib.diagnostics.monitor import Watch
+from course_lib.diagnostics.monitor_model import dead_units
 from course_lib.diagnostics.monitor_record import Step
 from course_lib.training import evaluating
 
@@ -109,15 +110,8 @@ class Dynamics:
         return curves
 
     def dead_units(self) -> dict[str, float]:
-        """Share of each matrix's units whose weights had a gradient of 0 in each step looked at, where not 0.
-
-        Tables of embeddings are left out: what did not occur has no gradient.
-        """
-        tables = {id(module.weight) for module in self.seen.model.modules()
-                  if isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag))}
-        shares = {name: 1 - float(alive.float().mean()) for name, p, alive in
-                  zip(self.seen.names, self.seen.parameters, self.seen.rows_alive) if alive is not None and id(p) not in tables}
-        return {name: share for name, share in shares.items() if share}
+        """Share of each matrix's units whose weights had a gradient of 0 in each step looked at, where not 0."""
+        return dead_units(self.seen)
 
     # What they say
 
@@ -159,7 +153,8 @@ class Dynamics:
                 lines.append(f"{name} {curve[0][1]:.3g} to {curve[-1][1]:.3g}")
         lines += [f"update:weight of {layer} {curve[0][1]:.1g} to {curve[-1][1]:.1g}"
                   for layer, curve in ratios.items() if curve]
-        lines += [f"{share:.0%} of the units of {name} never had a gradient" for name, share in self.dead_units().items()]
+        lines += [f"{share:.0%} of the units of {name} never had a gradient"
+                  for name, share in self.dead_units().items()]
         lines += [f"after {done} steps: {text}" for done, text in self.outputs]
         return "\n".join(lines) or "no step of the optimiser was seen"
 
@@ -173,11 +168,11 @@ class Dynamics:
         said = []
         if losses:
             self._line(ax, losses, "blue", "training", thin=True)
-            said.append(f"The training loss goes from {losses[0][1]:.3g} to {losses[-1][1]:.3g} in {len(losses)} steps.")
+            said.append(f"The training loss goes from {losses[0][1]:.3g} to {losses[-1][1]:.3g}.")
         if found:
             self._line(ax, found, "vermilion", "evaluation", marker="o")
-            said.append(f"The evaluation loss is lowest after {self.best()[0]} steps, {self.best()[1]:.3g}, and ends at "
-                        f"{found[-1][1]:.3g}.")
+            said.append(f"The evaluation loss is lowest after {self.best()[0]} steps, {self.best()[1]:.3g}, and ends "
+                        f"at {found[-1][1]:.3g}.")
         if turned:
             ax.axvline(turned[0], color=plotting.COLOURS["muted"], linestyle="--", linewidth=1)
             ax.set_title(f"The evaluation loss turns up after step {turned[0]}")
@@ -204,7 +199,8 @@ class Dynamics:
         ax.axhline(USUAL, color=plotting.COLOURS["ink"], linestyle="--", linewidth=1)
         ax.annotate("usual: 0.001", (0, USUAL), xytext=(2, 3), textcoords="offset points")
         ax.set_yscale("log")
-        ax.set_title(f"A step ends up changing weights by {last[low]:.0e}" + (f" to {last[high]:.0e}" if len(last) > 1 else ""))
+        most = f" to {last[high]:.0e}" if len(last) > 1 else ""
+        ax.set_title(f"A step ends up changing weights by {last[low]:.0e}{most}")
         ax.set_xlabel("steps")
         ax.set_ylabel("update : weight")
         plotting.show(fig, f"Size of an update in terms of the weights, by layer: in the end {last[low]:.1g} in {low}, "
@@ -244,7 +240,7 @@ class Dynamics:
     # TensorBoard
 
     def tensorboard(self, folder: str | Path) -> Path:
-        """Write all curves and outputs as files of TensorBoard, to be shown by `tensorboard --logdir`. Returns the folder.
+        """Write all curves and outputs as files for `tensorboard --logdir`. Returns the folder.
 
         Raises ImportError, naming the package, where tensorboard is not installed.
         """

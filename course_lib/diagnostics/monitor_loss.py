@@ -146,8 +146,8 @@ class LossWatch:
     def _broadcast(self, output: Tensor, target: Tensor, confidence: float = 0.97) -> None:
         result = torch.broadcast_shapes(output.shape, target.shape)
         self._note("loss-broadcast", confidence,
-                   f"an output of shape {list(output.shape)} meets a target of shape {list(target.shape)} and both become "
-                   f"{list(result)}: each output is held against each target",
+                   f"an output of shape {list(output.shape)} meets a target of shape {list(target.shape)} and both "
+                   f"become {list(result)}: each output is held against each target",
                    "give both one shape where the loss is called: output.squeeze(-1), or target.unsqueeze(-1)")
 
     def _probabilities(self, name: str, output: Tensor, target: Tensor) -> None:
@@ -214,15 +214,18 @@ class LossWatch:
 
     def findings(self, accumulating: bool = False) -> list[Finding]:
         """accumulating: the loop sums gradients over several backward passes."""
-        found = [Finding("loss arguments", cause, f"in {times} of {max(times, self.looks)} calls looked at: {seen}", look,
-                         confidence, also)
+        found = [Finding(
+            "loss arguments", cause,
+            f"in {times} of {max(times, self.looks)} calls looked at: {seen}",
+            look, confidence, also)
                  for cause, (times, confidence, seen, look, also) in self.odd.items()
                  if 2 * times >= min(self.looks, FIRST)]
         numbers, inside = self.unit_interval
         if inside and numbers >= 32:
-            found.append(Finding("loss arguments", "probabilities-for-logits",
-                                 f"all {numbers} numbers that binary_cross_entropy_with_logits got lie between 0 and 1",
-                                 "take the sigmoid out of the model, or out of the loop: this loss has its own", 0.85))
+            found.append(Finding(
+                "loss arguments", "probabilities-for-logits",
+                f"all {numbers} numbers that binary_cross_entropy_with_logits got lie between 0 and 1",
+                "take the sigmoid out of the model, or out of the loop: this loss has its own", 0.85))
         found += [*self._misaligned(), *self._scaled(accumulating), *self._ordered()]
         shares = [share for share, _ in self.in_padding]
         if shares and sum(shares) / len(shares) > 0.5:
@@ -238,10 +241,11 @@ class LossWatch:
         shift, times = self.shifts.most_common(1)[0] if self.shifts else (None, 0)
         if shift not in SHIFTS or 2 * times < sum(self.shifts.values()) or (shift == 0 and not self._is_causal()):
             return []
-        return [Finding("labels", "labels-misaligned", f"{SHIFTS[shift]} (in {times} of {sum(self.shifts.values())} "
-                        "batches looked at)",
-                        "position t predicts token t + 1: cross_entropy(logits[:, :-1], ids[:, 1:]), and once only; "
-                        "causal models of transformers shift the labels themselves", 0.9)]
+        return [Finding(
+            "labels", "labels-misaligned",
+            f"{SHIFTS[shift]} (in {times} of {sum(self.shifts.values())} batches looked at)",
+            "position t predicts token t + 1: cross_entropy(logits[:, :-1], ids[:, 1:]), and once only; causal models "
+            "of transformers shift the labels themselves", 0.9)]
 
     def _is_causal(self) -> bool:
         """Does a changed last token leave the outputs before it as they are?"""
@@ -261,9 +265,8 @@ class LossWatch:
                             x[:, -1] = torch.where(x[:, -1] > 0, x[:, -1] - 1, x[:, -1] + 1)
                         return x
                     output = model(*map(changed, args), **{name: changed(x) for name, x in kwargs.items()})
-                    output = output if isinstance(output, Tensor) else next(
-                        t for t in (output.get("logits") if hasattr(output, "get") else getattr(output, "logits", None),
-                                    *(output if isinstance(output, tuple) else ())) if isinstance(t, Tensor) and t.dim() == 3)
+                    if not isinstance(output, Tensor):
+                        output = getattr(output, "logits", None) if not isinstance(output, tuple) else output[0]
                     outputs.append(output)
             before, after = (output.reshape(len(output), output.shape[1], -1) for output in outputs)
             return bool(torch.allclose(before[:, :-1], after[:, :-1], atol=1e-5)
@@ -280,12 +283,16 @@ class LossWatch:
         summed = [ratio for _, count, _, ratio in self.scales if count >= 4 and abs(ratio / count - 1) < 0.01]
         divided = [ratio for _, _, rows, ratio in self.scales if rows >= 4 and abs(ratio * rows - 1) < 0.01]
         if 2 * len(summed) > len(self.scales):
-            return [Finding("loss scale", "loss-scale", f"backward is called on a sum: {summed[-1]:.0f} times the mean over "
-                            "its elements, so that the gradient grows with the batch",
-                            "reduction='mean', or divide by the number of elements", 0.6)]
+            return [Finding(
+                "loss scale", "loss-scale",
+                f"backward is called on a sum: {summed[-1]:.0f} times the mean over its elements, so that the "
+                "gradient grows with the batch",
+                "reduction='mean', or divide by the number of elements", 0.6)]
         if 2 * len(divided) > len(self.scales) and not accumulating:
-            return [Finding("loss scale", "loss-scale", f"backward is called on {divided[-1]:.3g} of the mean, which is "
-                            "divided by the batch size once more", "the mean is divided already", 0.6)]
+            return [Finding(
+                "loss scale", "loss-scale",
+                f"backward is called on {divided[-1]:.3g} of the mean, which is divided by the batch size once more",
+                "the mean is divided already", 0.6)]
         return []
 
     def _ordered(self) -> list[Finding]:
@@ -295,22 +302,29 @@ class LossWatch:
             top = max(total.values()) / sum(total.values())
             within = sum(max(batch.values()) for batch in self.batches) / sum(total.values())
             if len(total) == 1 and len(self.batches) >= 10:
-                return [Finding("labels", "label-out-of-range", f"all {sum(total.values())} labels of {len(self.batches)} "
-                                f"batches are {next(iter(total)):g}", "are the labels read right, and " + look + "?", 0.6,
-                                ("data-not-moving",))]
+                return [Finding(
+                    "labels", "label-out-of-range",
+                    f"all {sum(total.values())} labels of {len(self.batches)} batches are {next(iter(total)):g}",
+                    f"are the labels read right? {look}", 0.6, ("data-not-moving",))]
             tops = [max(batch, key=batch.get) for batch in self.batches]
             changes = sum(a != b for a, b in zip(tops, tops[1:]))    # a discriminator's labels change each time
             if within >= 0.95 and top <= 0.8 and changes <= 0.4 * len(tops):
-                return [Finding("batches", "data-not-moving", f"{within:.0%} of a batch have one label, over all batches "
-                                f"{top:.0%}: the examples come in the order of their labels", look, 0.85)]
+                return [Finding(
+                    "batches", "data-not-moving",
+                    f"{within:.0%} of a batch have one label, over all batches {top:.0%}: the examples come in the "
+                    "order of their labels",
+                    look, 0.85)]
         if len(self.numbers) >= 6:
             n = sum(size for size, _, _ in self.numbers)
             mean = sum(size * one for size, one, _ in self.numbers) / n
             between = sum(size * (one - mean) ** 2 for size, one, _ in self.numbers)
             inside = sum(squares for _, _, squares in self.numbers)
             if between > 9 * inside:
-                return [Finding("batches", "data-not-moving", f"{between / (between + inside):.0%} of the variance of the "
-                                "targets is between batches: the examples come in the order of their targets", look, 0.75)]
+                return [Finding(
+                    "batches", "data-not-moving",
+                    f"{between / (between + inside):.0%} of the variance of the targets is between batches: the "
+                    "examples come in the order of their targets",
+                    look, 0.75)]
         return []
 
 
@@ -333,7 +347,8 @@ def padding_of(ids: Tensor) -> Tensor | None:
         run = (where.flip(1) if side else where).long().cumprod(1).bool()
         run = run.flip(1) if side else run
         lengths = run.sum(1)
-        if torch.equal(run, where) and int(lengths.max()) >= 3 and int(lengths.min()) < int(lengths.max()) < ids.shape[1]:
+        longest = int(lengths.max())
+        if torch.equal(run, where) and longest >= 3 and int(lengths.min()) < longest < ids.shape[1]:
             return run
     return None
 

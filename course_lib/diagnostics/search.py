@@ -46,8 +46,8 @@ def check_space(space: dict[str, Sequence]) -> int:
         try:
             texts = [json.dumps(value, allow_nan=False) for value in values]
         except (TypeError, ValueError):
-            raise ValueError(f"{name}: values must be numbers, texts, booleans or None; give what cannot be written down "
-                             "a name, and look it up in the objective") from None
+            raise ValueError(f"{name}: values must be numbers, texts, booleans or None; give what cannot be written "
+                             "down a name, and look it up in the objective") from None
         if len(set(texts)) < len(texts):
             raise ValueError(f"{name}: a value stands there twice")
     return math.prod(map(len, space.values()))
@@ -89,7 +89,8 @@ class Search:
         """One dict a run, best first, failed last. Fit for `pandas.DataFrame`."""
         rows = [{"number": run.number, **run.settings, "value": run.value, "seconds": run.seconds, "error": run.error}
                 for run in self.runs]
-        return sorted(rows, key=lambda row: math.inf if row["error"] else -row["value"] if self.maximise else row["value"])
+        sign = -1 if self.maximise else 1
+        return sorted(rows, key=lambda row: math.inf if row["error"] else sign * row["value"])
 
 
 def best_so_far(values: Sequence[float], maximise: bool = True) -> list[float]:
@@ -171,7 +172,8 @@ class _Kept:
         self.path, self.runs, head = Path(path), {}, json.dumps(search)
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
         if lines and lines[0] != head:
-            raise ValueError(f"{self.path} belongs to another search, or is none of runs: give another file, or delete it")
+            raise ValueError(f"{self.path} belongs to another search, or is none of runs: give another file, or "
+                             "delete it")
         for line in lines[1:]:
             try:
                 values = json.loads(line)
@@ -227,17 +229,18 @@ class Comparison:
             up = (which == better) == self.maximise
             ax.annotate({"random": "random", "bayes": "Bayesian"}[which], (runs, ends[which].value), ha="right",
                         xytext=(0, 9 if up else -18), textcoords="offset points", color=plotting.COLOURS[colour])
-        ax.set_title(f"After {runs} runs " + (f"{'Bayesian' if better == 'bayes' else 'random'} search is ahead" if decided
-                                              else "neither search is ahead"))
+        ahead = ("Bayesian" if better == "bayes" else "random") if decided else "neither"
+        ax.set_title(f"After {runs} runs {ahead} search is ahead")
         ax.set_xlabel("runs")
         ax.set_ylabel(ylabel)
         plotting.show(fig, f"Best value so far, mean of {repeats} repeats: after {runs} runs random search has "
                            f"{ends['random'].value:.3g}, Bayesian search {ends['bayes'].value:.3g}.", name)
 
 
-def compare_with_bayes(objective: Callable[[Settings], float], space: dict[str, Sequence], runs: int, repeats: int = 20,
-                       seed: int = 0, *, maximise: bool = True, sampler: Callable[[int], object] | None = None) -> Comparison:
-    """Random search and optuna's tree-structured Parzen estimator (Bergstra et al. 2011), as many runs, over many seeds.
+def compare_with_bayes(objective: Callable[[Settings], float], space: dict[str, Sequence], runs: int,
+                       repeats: int = 20, seed: int = 0, *, maximise: bool = True,
+                       sampler: Callable[[int], object] | None = None) -> Comparison:
+    """Random search and optuna's tree-structured Parzen estimator (Bergstra et al. 2011) at equal runs.
 
     Both search the same grid; numbers are told to optuna in their order. It is not charged for a point that it
     proposes again: it is told the value at once and asked for another one. sampler: a function of a seed that makes
@@ -251,7 +254,8 @@ def compare_with_bayes(objective: Callable[[Settings], float], space: dict[str, 
         raise ImportError("a Bayesian search needs the package optuna: pip install optuna") from error
     size = check_space(space)
     if not 1 <= runs <= size or repeats < 1:
-        raise ValueError(f"runs={runs}, repeats={repeats}: give 1 to {size} runs, the points of the grid, and 1 repeat or more")
+        raise ValueError(f"runs={runs}, repeats={repeats}: give 1 to {size} runs, the points of the grid, and 1 "
+                         "repeat or more")
     make = sampler or (lambda number: optuna.samplers.TPESampler(seed=number))
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -346,7 +350,8 @@ def importance(search: Search, resamples: int = 100, seed: int = 0, trees: int =
     values = numpy.array([run.value for run in runs])
     if numpy.ptp(values) == 0:
         raise ValueError(f"all {len(runs)} values are equal, {values[0]:g}: there is no variance to explain")
-    points = numpy.array([[list(search.space[name]).index(run.settings[name]) for name in search.space] for run in runs])
+    places = {name: list(values) for name, values in search.space.items()}
+    points = numpy.array([[places[name].index(run.settings[name]) for name in places] for run in runs])
     shares = _shares(points, values, search.space, trees, seed)
     rng = numpy.random.default_rng(seed)
     again = []
@@ -356,13 +361,15 @@ def importance(search: Search, resamples: int = 100, seed: int = 0, trees: int =
             again.append(_shares(points[chosen], values[chosen], search.space, trees, seed + 1 + len(again)))
     figures = {}
     for i, name in enumerate(search.space):
-        low, high = numpy.percentile([row[i] for row in again], [2.5, 97.5]) if again else (shares[i], shares[i])
-        figures[name] = Figure(float(shares[i]), min(float(low), float(shares[i])), max(float(high), float(shares[i])), "share",
-                               len(runs), "95 % bootstrap interval" if again else "no interval")
+        value = float(shares[i])
+        low, high = numpy.percentile([row[i] for row in again], [2.5, 97.5]) if again else (value, value)
+        figures[name] = Figure(value, min(float(low), value), max(float(high), value), "share", len(runs),
+                               "95 % bootstrap interval" if again else "no interval")
     return dict(sorted(figures.items(), key=lambda entry: -entry[1].value))
 
 
-def _shares(points: numpy.ndarray, values: numpy.ndarray, space: dict[str, Sequence], trees: int, seed: int) -> numpy.ndarray:
+def _shares(points: numpy.ndarray, values: numpy.ndarray, space: dict[str, Sequence], trees: int,
+            seed: int) -> numpy.ndarray:
     try:
         from sklearn.ensemble import RandomForestRegressor
     except ImportError as error:
@@ -401,8 +408,9 @@ def draw_importance(figures: dict[str, Figure], name: str | None = None) -> None
     first, second = (list(figures) + [None])[:2]
     sure = second is None or figures[first].low > figures[second].high
     ax.set_title(f"{first} matters most" if sure else f"{first} or {second} matters most")
-    plotting.show(fig, "Share of the variance that each hyperparameter explains: " + ", ".join(
-        f"{which} {figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})" for which, figure in figures.items()) + ".", name)
+    said = ", ".join(f"{which} {figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
+                     for which, figure in figures.items())
+    plotting.show(fig, f"Share of the variance that each hyperparameter explains: {said}.", name)
 
 
 def _bar(runs: int):
