@@ -37,6 +37,7 @@ NAMES = {
         class library/datetime.html#$           datetime.date datetime.datetime
         class library/random.html#$             random.Random
         class library/enum.html#$               enum.Enum
+        class library/contextlib.html#$         contextlib.AbstractContextManager contextlib.nullcontext
         class library/fractions.html#$          fractions.Fraction
         class library/types.html#$              types.ModuleType types.SimpleNamespace
         class library/asyncio-queue.html#$      asyncio.Queue
@@ -64,6 +65,7 @@ NAMES = {
         class generated/torch.optim.AdamW.html#torch.optim.AdamW torch.optim.adamw.AdamW
         class generated/torch.Generator.html#torch.Generator torch._C.Generator
         class optim.html#$                      torch.optim.Optimizer
+        class optim.html#torch.optim.Optimizer  torch.optim.optimizer.Optimizer
         class data.html#$                       torch.utils.data.Dataset torch.utils.data.DataLoader
         class benchmark_utils.html#$            torch.utils.benchmark.Timer torch.utils.benchmark.Measurement
         function generated/$.html#$             torch.manual_seed torch.matmul torch.softmax torch.bmm torch.allclose

@@ -40,7 +40,7 @@ OPINIONS = {
     "strong": ("dreadful awful terrible horrible hopeless unbearable atrocious appalling".split(),
                "superb brilliant wonderful magnificent perfect outstanding splendid marvellous".split()),
 }
-#: Mild words whose meaning depends on what they are said of: word -> aspects that it blames, aspects that it praises.
+#: Mild words whose meaning depends on what they are said of. For each the aspects that it blames and those that it praises.
 TWO_FACED = {
     "quiet": (("speaker", "music", "sound"), ("room", "terrace", "bar")),
     "small": (("room", "screen", "pool", "print"), ("case", "charger", "index")),
@@ -90,7 +90,7 @@ def load_reviews(size: int = 2000, held_out: int = 500, seed: int = 0, *, domain
 
     prior: share of the positive ones. sentences: fewest and most, a verdict at the end not counted; texts are
     independent draws, so that the very short ones repeat. source: real reviews instead, in random order by `seed`:
-    a folder with one file *.pos and one *.neg, a review a line (rt-polaritydata of Pang and Lee 2005; UTF-8, or
+    a folder with one file that ends in .pos and one in .neg, a review a line (rt-polaritydata of Pang and Lee 2005; UTF-8, or
     else Latin-1), or the name of a dataset on the Hub with columns "text" and "label", such as
     "cornell-movie-review-data/rotten_tomatoes" (its "train").
 

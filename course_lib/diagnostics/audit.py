@@ -68,7 +68,7 @@ class AuditReport(Report):
 
     @property
     def checks(self) -> list[str]:
-        """The checks that raise an alarm: finer than `causes`."""
+        """The checks that raise an alarm, finer than `causes`."""
         return [finding.check for one in self.seen.values() for finding in one.findings]
 
     def answers(self) -> dict[str, list[str]]:

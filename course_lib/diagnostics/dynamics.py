@@ -1,4 +1,4 @@
-"""What a training run went through: losses, norms, updates, dead units and outputs, drawn and read.
+"""What a training run went through: losses, norms, updates, dead units and outputs, drawn and read. For example::
 
     with watch(model, optimizer) as seen:
         run = Dynamics(seen, show=lambda: translate(model, "a red house"), at=(0, 100, 400))

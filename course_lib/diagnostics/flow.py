@@ -2,14 +2,12 @@
 
 Two laws of a layout, checked on the operations themselves, whatever the model is called:
 
-- An axis carries positions or features, never both. Each output of a linear layer is labelled (row, feature); each
-output
-  of an attention, (position, the rest). The labels go through every reshape and transpose with the numbers. Where an
-  attention reads queries, keys and values, and where a linear layer reads an attention's output, moving along an axis
-  must not change both labels.
+- An axis carries positions or features, never both. Each output of a linear layer is labelled (row, feature);
+  each output of an attention, (position, the rest). The labels go through every reshape and transpose with the
+  numbers. Where an attention reads queries, keys and values, and where a linear layer reads an attention's
+  output, moving along an axis must not change both labels.
 - Weights of a weighted sum add up to 1 over what is summed. The result of a softmax is remembered until it is
-multiplied
-  with values and summed.
+  multiplied with values and summed.
 
 Built in chapter 4.
 """
@@ -23,6 +21,7 @@ MOVES = {"view", "reshape", "transpose", "permute", "contiguous", "flatten", "un
          "clone", "t", "roll", "tile", "repeat", "repeat_interleave", "view_as", "reshape_as", "expand_as", "ravel",
          "split_with_sizes", "tensor_split", "flip", "adjoint"}
 PROPERTIES = {"T", "mT", "H", "mH"}
+LARGEST = 1_000_000    # numbers that are labelled: the logits of a large vocabulary are not read by an attention
 ATTENTION = "scaled_dot_product_attention"
 
 
@@ -175,6 +174,8 @@ class Flow(TorchFunctionMode):
                 self.mixed.append((self.where, "the output projection of an attention reads, in one row, numbers of "
                                    f"{_count(rows, -1)} different positions"))
         width = out.shape[-1]
+        if out.numel() > LARGEST:
+            return
         codes = torch.arange(out.numel()).reshape(out.shape)
         self._set(out, codes // width, codes % width, "linear")
 

@@ -1,4 +1,4 @@
-"""Watching a training loop that was not written to be watched.
+"""Watching a training loop that was not written to be watched. For example::
 
     with watch(model, optimizer, scheduler) as seen:
         for x, y in batches:    # any loop, as it is

@@ -26,7 +26,7 @@ class Probe:
         self.padding_mask, self.notes = padding_mask, []
         tensors = self.tensors
         self.masks = {name for name, value in tensors.items() if is_mask(name, value) or marks_padding(value, tensors)}
-        self.seed = 0
+        self.seed, self._noise = 0, None
         # What checks learn for later ones: the input whose next tokens are the labels; whether attention was seen;
         # the number of outputs (classes).
         self.next_token_of, self.attention, self.outputs = None, False, 0
@@ -56,7 +56,7 @@ class Probe:
 
     @property
     def contents(self) -> dict[object, Tensor]:
-        """Inputs that say something: tokens and numbers of each example; no masks, labels or lengths."""
+        """Inputs that say something, tokens and numbers of each example; no masks, labels or lengths."""
         batched = {name: value for name, value in self.tensors.items() if self.batched(name) and not is_label(name)}
         found = {name: value for name, value in batched.items()
                  if name not in self.masks and (value.dim() > 1 or value.is_floating_point())}
@@ -294,12 +294,13 @@ class Probe:
         """All parameters moved at random, by `scale` of their spread but at least `least`, or by `constant` where they
         are all equal: what depends on what is then a matter of the architecture, not of an initialisation that hides it
         (zero-initialised heads, gates and adapters)."""
-        generator = torch.Generator().manual_seed(1234)
         saved = [(p, p.detach().clone()) for p in self.model.parameters() if p.is_floating_point()]
+        if self._noise is None:    # drawn once: every check sees the same moved model
+            generator = torch.Generator().manual_seed(1234)
+            self._noise = [(torch.randn(old.shape, generator=generator).to(old.device, old.dtype),
+                            float(old.float().std()) if old.numel() > 1 else 0.0) for _, old in saved]
         try:
-            for p, old in saved:
-                spread = float(old.float().std()) if old.numel() > 1 else 0.0
-                noise = torch.randn(old.shape, generator=generator).to(old.device, old.dtype)
+            for (p, _), (noise, spread) in zip(saved, self._noise):
                 p.data.add_(noise * (max(scale * spread, least) if spread > 1e-8 else constant))
             yield
         finally:

@@ -14,7 +14,7 @@ from itertools import count
 from course_lib.translation.ngram import BEGIN, END, KneserNey
 from course_lib.translation.phrases import Option, Words
 
-#: Features beside those of the table: nats of the language model, words written, phrases used, and words jumped over.
+#: Features beside those of the table, which are nats of the language model, words written, phrases used, and words jumped over.
 DECODER_FEATURES = ("language model", "words", "phrases", "jumps")
 FLOOR = -50.0    # nats for a word that the language model gives no probability at all
 

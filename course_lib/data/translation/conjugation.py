@@ -1,6 +1,6 @@
 """French verbs: the persons and tenses that the corpus uses, from principal parts."""
 
-#: Persons: 0 je, 2 il or elle, 3 nous, 4 vous, 5 ils or elles. Nobody is called tu in this corpus.
+#: Persons are 0 je, 2 il or elle, 3 nous, 4 vous, 5 ils or elles. Nobody is called tu in this corpus.
 PERSONS = (0, 2, 3, 4, 5)
 # je, il, nous, vous, ils | participle | stem of the future
 _IRREGULAR = """

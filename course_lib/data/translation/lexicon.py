@@ -149,7 +149,7 @@ for _concept, _french, _gender, _kind in _rows(_NOUNS):
     NOUNS[_concept] = Noun((_en, _en) if _en else (_word, english_plural(_word)),
                            (_fr, _fr) if _fr else (_french, french_plural(_french)), _gender, _kind)
 
-#: name: gender. Both languages write them alike.
+#: name -> gender. Both languages write them alike.
 NAMES = dict(Paul="m", Marie="f", Anne="f", Julie="f", Pierre="m", Luc="m", Alice="f", Louis="m", Sophie="f",
              Victor="m")
 

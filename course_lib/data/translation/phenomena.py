@@ -12,7 +12,7 @@ from course_lib.data.translation.selection import MASS, kind_of
 from course_lib.data.translation.tokens import Token
 from course_lib.data.translation.verbs import VERBS
 
-#: name: what it is
+#: name -> what it is
 PHENOMENA = {
     "agreement": "an adjective or participle that is feminine or plural",
     "adjective before": "an adjective before its noun in French too", "adjective after": "une robe rouge",

@@ -1,6 +1,6 @@
 """Fixed phrases in English and French; numbers after a slash tell which words translate each other."""
 
-#: concept: (English, French)
+#: concept -> (English, French)
 PREPOSITIONS = {
     "in": ("in", "dans"), "on": ("on", "sur"), "under": ("under", "sous"), "behind": ("behind", "derrière"),
     "near": ("near", "près/0 de"), "in front of": ("in front/0 of", "devant/0"),
@@ -12,7 +12,7 @@ PREPOSITIONS = {concept: tuple(text if "/" in text or " " in text else f"{text}/
 PREPOSITIONS |= {"opposite": ("opposite/0", "en face/0 de"), "near": ("near/0", "près/0 de"),
                  "next to": ("next/0 to/1", "à côté/0 de/1"), "out of": ("of/0", "de/0")}
 
-#: concept: (English, French, the tenses it goes with)
+#: concept -> (English, French, the tenses it goes with)
 TIMES = {
     "today": ("today", "aujourd'hui", "present"), "now": ("now", "maintenant", "present"),
     "this evening": ("this/1 evening/2", "ce/1 soir/2", "future"),
@@ -39,7 +39,7 @@ TIMES = {
     "before dinner": ("before/1 dinner/2", "avant/1 le dîner/2", "past"),
     "after lunch": ("after/1 lunch/2", "après/1 le déjeuner/2", "past"),
 }
-#: concept: (English, French)
+#: concept -> (English, French)
 ADVERBS = {"often": ("often", "souvent"), "always": ("always", "toujours"), "already": ("already", "déjà"),
            "still": ("still", "encore"), "sometimes": ("sometimes", "parfois"), "rarely": ("rarely", "rarement")}
 CONJUNCTIONS = {"and": ("and/0", "et/0"), "but": ("but/0", "mais/0"), "because": ("because/0", "parce/0 que"),

@@ -30,7 +30,7 @@ GROOMING = ("wake up", "get up", "get dressed", "smile")
 LASTING = ("sleep", "work", "cry", "run", "sing", "dance", "laugh", "rest", "read", "wait for", "look for",
            "listen to", "write",
            "play (game)", "play (instrument)")
-#: Why: what somebody does, and how they feel then.
+#: Why, that is what somebody does, and how they feel then.
 REASONS = {"cry": ("be sad", "miss", "feel blue"), "sleep": ("be tired", "be sleepy"),
            "rest": ("be tired", "be sleepy"),
            "come back": ("be hungry", "rain", "be cold", "be thirsty", "miss"), "leave (go)": ("be tired", "be sleepy",

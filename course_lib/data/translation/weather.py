@@ -9,7 +9,7 @@ from course_lib.data.translation.frames import Bulletin
 from course_lib.data.translation.french import spelled
 from course_lib.data.translation.tokens import Token, phrase, token
 
-#: slot: {concept, which is the English: French}
+#: slot -> French of each concept, which is the English
 SLOTS = {
     "sky": {
         "sunny": "ensoleillé", "mainly/1 sunny/2": "généralement/1 ensoleillé/2", "cloudy": "nuageux",
@@ -44,7 +44,7 @@ SLOTS = {
                "5/1 to/2 10/3 cm/4": "5/1 à/2 10/3 cm/4",
                "10/1 to/2 15/3 cm/4": "10/1 à/2 15/3 cm/4", "20/1 cm/2": "20/1 cm/2"},
 }
-#: name: (English, French)
+#: name -> (English, French)
 PATTERNS = {
     "sky": ("{sky} {when}", "{sky} {when}"),
     "sky there": ("{sky} {where}", "{sky} {where}"),
