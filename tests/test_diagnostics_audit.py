@@ -14,7 +14,7 @@ from course_lib.data.stories import load_stories
 from course_lib.diagnostics import CAUSES, audit_labels, audit_texts
 from course_lib.diagnostics.audit import QUESTIONS, audit, read_examples
 from course_lib.diagnostics.audit_figures import FIGURES
-from course_lib.diagnostics.audit_labels import auc, cross_validated, cut, leak, truncation, wilson
+from course_lib.diagnostics.audit_labels import auc, cross_validated, cut, doubtful, leak, truncation, wilson
 from course_lib.diagnostics.audit_texts import (groups_of_equals, key, misread, similar_pairs, surprise, tokens, words)
 from course_lib.tokenization import train_bpe, train_words, train_wordpiece
 
@@ -201,6 +201,14 @@ def test_texts_and_labels_that_do_not_belong_together(reviews):
     labels = list(reviews.train["label"])
     random.Random(0).shuffle(labels)
     assert audit({"text": list(reviews.train["text"]), "label": labels}).causes == ["labels-misaligned"]
+    # A rare label that words do go with, though accuracy stays that of the commonest one.
+    rng = numpy.random.default_rng(0)
+    rare = rng.random(1500) < 0.1
+    p = numpy.clip(0.1 + 0.1 * rare + 0.05 * rng.normal(size=1500), 0.01, 0.49)
+    texts = ["a"] * 1500
+    assert doubtful(texts, rare.tolist(), numpy.stack([1 - p, p], 1), [False, True]).findings == []
+    noise = rng.permutation(p)
+    assert doubtful(texts, rare.tolist(), numpy.stack([1 - noise, noise], 1), [False, True]).findings[0].cause == "labels-misaligned"
 
 
 # Truncation

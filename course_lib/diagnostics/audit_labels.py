@@ -248,7 +248,13 @@ def doubtful(texts: Sequence[str], labels: Sequence, probabilities: numpy.ndarra
     if knows and len(top) >= 100 and low > DISAGREE:
         findings.append(Finding("doubtful labels", "label-noise", says, "the rows listed: read them, and count how many "
                                 "you would have labelled otherwise", 0.75))
-    if not knows and len(codes) >= 1000 and right < majority + 0.02:
+    # Accuracy cannot show it where one label is rare: the order of the probabilities can.
+    orders = []
+    for c in range(len(classes)):
+        own = int((codes == c).sum())
+        error = math.sqrt((len(codes) + 1) / (12 * own * (len(codes) - own)))
+        orders.append((auc(probabilities[:, c], codes == c) - 0.5) / error)
+    if len(codes) >= 1000 and max(orders) < 3:
         findings.append(Finding("words say nothing", "labels-misaligned", f"words predict {right:.1%} of the labels, the "
                                 f"commonest label is {majority:.1%}: nothing in the words goes with the label",
                                 "whether texts and labels still belong to the same rows", 0.4, ("label-noise",)))
