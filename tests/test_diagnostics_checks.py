@@ -158,7 +158,8 @@ case("memory of the target", "input-ignored", lambda: Seq2Seq("memory"), lambda:
      task="sequence-to-sequence")
 case("state not handed on", "input-ignored", lambda: Recurrent2("state"), lambda: pairs(), token_loss,
      task="sequence-to-sequence")
-case("attention to itself only", "input-ignored", lambda: BatchPositions("itself", right=True), text, token_loss, **TEXT)
+case("attention to itself only", "input-ignored", lambda: BatchPositions("itself", right=True), text, token_loss,
+     **TEXT)
 case("first state of an LSTM", "input-ignored", lambda: FirstState(), sentences)
 case("input times 0", "input-ignored", lambda: Recurrent("input multiplied by 0", pool=True), sentences)
 case("input cut", "input-truncated", lambda: Cut(), square)
@@ -273,7 +274,8 @@ def test_softmax_in_the_loss_is_known_by_its_floor():
 def test_a_model_that_is_too_small():
     torch.manual_seed(2)
     model = nn.Sequential(nn.Linear(2, 1), nn.ReLU(), nn.Linear(1, CLASSES))    # one unit for 16 points of a plane
-    report = diagnose(model, (torch.randn(16, 2), torch.randint(0, CLASSES, (16,))), cross_entropy, steps=60, seconds=600)
+    batch = torch.randn(16, 2), torch.randint(0, CLASSES, (16,))
+    report = diagnose(model, batch, cross_entropy, steps=60, seconds=600)
     assert report.causes == ["capacity"]
 
 

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from course_lib.diagnostics import batch as batch_checks
 from course_lib.diagnostics import initial, invariance, losses, padding, static
 from course_lib.diagnostics.findings import THRESHOLD, Finding, Report
-from course_lib.diagnostics.overfit import overfit
+from course_lib.diagnostics.overfit import LARGE, overfit
 from course_lib.diagnostics.probe import TASKS, Probe
 from course_lib.diagnostics.state import preserved
 from course_lib.diagnostics.tensors import shift_of, short
 
 EXAMPLES = 16    # of the batch that are looked at
+FEWER = 8        # of a model of more than LARGE parameters
 
 #: name of a check -> its function; what needs the first outputs takes them as a second argument. In the order of
 # running.
@@ -80,16 +81,16 @@ def diagnose(model: nn.Module, batch: tuple, loss_fn: Callable, *, forward: Call
     """Look for silent bugs in a model, its loss and its optimiser, on one batch.
 
     batch: (inputs, targets). inputs: a tensor, a tuple of positional or a dict of keyword arguments; the first 16
-    examples are used. targets: what `loss_fn` takes. loss_fn(outputs, targets): a tensor; a vector of losses is
-    averaged.
+    examples are used (8 for a model of over 3 million parameters). targets: what `loss_fn` takes. loss_fn(outputs,
+    targets): a tensor; a vector of losses is averaged.
     forward(model, inputs): how to call a model that needs more than its inputs. output(outputs): the tensor to examine;
     default the tensor itself, `.logits`, or the first of a tuple. optimizer: to see whether it holds all parameters;
     it is never stepped. task: "classification", "language-model", "sequence-to-sequence", "regression" or
     "token-classification"; guessed if None, and said in the notes. causal: True if no output may depend on later
     positions (default: checked where labels are the next tokens), False to leave that out. padding_mask: [examples,
     positions], True for what is real, or a dict of them by input; found among the inputs if None. batch_dim: 1 for
-    sequence-first data, guessed if None. steps: most of one overfit run. seconds: the most that the overfit test may
-    take is what the other checks leave of it. checks: names from `CHECKS`; default all.
+    sequence-first data, guessed if None. steps: most of one overfit run. seconds: of computing, all threads together;
+    the overfit test gets what the other checks leave of it. checks: names from `CHECKS`; default all.
 
     Returns a `Report`. Changes nothing: parameters, buffers, gradients, modes, requires_grad, hooks, random states and
     the optimiser are as before, also after an error or Ctrl-C.
@@ -97,7 +98,7 @@ def diagnose(model: nn.Module, batch: tuple, loss_fn: Callable, *, forward: Call
     Raises ValueError for arguments that do not fit, for inputs on another device than the model, and for a task that is
     unknown; RuntimeError, with the first error as its cause, where the model or the loss fails on the batch.
     """
-    started = time.monotonic()
+    started = time.process_time()
     names = list(CHECKS if checks is None else checks)
     _validate(model, batch, loss_fn, task, names)
     everything = [item for item in (model, loss_fn, forward, output, optimizer, batch) if item is not None]
@@ -105,8 +106,7 @@ def diagnose(model: nn.Module, batch: tuple, loss_fn: Callable, *, forward: Call
             torch.backends.cudnn.flags(enabled=False):    # cuDNN has no gradient of recurrent layers in evaluation mode
         warnings.simplefilter("ignore")
         probe = Probe(model, batch, loss_fn, forward=forward, output=output, optimizer=optimizer, task=task,
-                      causal=causal,
-                      padding_mask=padding_mask, batch_dim=batch_dim)
+                      causal=causal, padding_mask=padding_mask, batch_dim=batch_dim)
         findings = batch_checks.data(probe)
         if any("NaN" in finding.seen for finding in findings):
             return Report(findings, probe.notes + ["The other checks did not run: they need finite data."])
@@ -119,27 +119,30 @@ def diagnose(model: nn.Module, batch: tuple, loss_fn: Callable, *, forward: Call
         _guess(probe, out)
         spent = {}
         for name in names:
-            check, since = CHECKS[name], time.monotonic()
+            check, since = CHECKS[name], time.process_time()
             if name == "overfit" and {finding.cause for finding in findings} & _SETTLED:
                 probe.notes.append("The overfit test was left out: what was found explains whatever it would show.")
                 continue
+            left = 0.75 * seconds - (since - started)    # the rest is for the check that is running, and putting back
+            if left <= 0:
+                probe.notes.append(f"The check of {name} was left out: {seconds:g} seconds would have been exceeded.")
+                continue
             try:
                 if name == "overfit":
-                    found = check(probe, steps, max(5.0, 0.75 * seconds - (since - started)))
+                    found = check(probe, steps, left)
                 else:
                     found = check(probe, out) if name in _WITH_OUTPUT else check(probe)
                 findings += found
             except Exception as error:
                 probe.notes.append(f"The check of {name} did not run: {short(error)}")
-            spent[name] = time.monotonic() - since
+            spent[name] = time.process_time() - since
         slow = ", ".join(f"{name} {value:.1f}" for name, value in sorted(spent.items(), key=lambda item: -item[1])[:3])
-        probe.notes.append(f"{time.monotonic() - started:.1f} seconds, most of them in: {slow}.")
+        probe.notes.append(f"{time.process_time() - started:.1f} seconds of computing, most of them in: {slow}.")
     return Report(_fold(findings), probe.notes)
 
 
 _SETTLED = {"loss-detached", "loss-broadcast", "symmetric-init", "probabilities-for-logits", "nondeterministic-eval",
-            "layer-not-registered",
-            "parameter-frozen", "dead-units"}
+            "layer-not-registered", "parameter-frozen", "dead-units"}
 
 
 def _validate(model, batch, loss_fn, task, names) -> None:
@@ -172,7 +175,8 @@ def _validate(model, batch, loss_fn, task, names) -> None:
 
 def _first_run(probe: Probe) -> tuple[Probe, Tensor]:
     """The probe on at most 16 examples (on all, for a model made for one batch size), and its output."""
-    small = probe.rows(EXAMPLES)
+    large = sum(p.numel() for p in probe.model.parameters()) > LARGE
+    small = probe.rows(FEWER if large else EXAMPLES)
     try:
         return small, _output(small)
     except Exception:

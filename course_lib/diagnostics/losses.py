@@ -288,8 +288,8 @@ def logits(probe: Probe, out: Tensor) -> list[Finding]:
 def _squashed(probe: Probe, out: Tensor, classes: int | None, seen: str, confidence: float) -> Finding:
     least = f"log(e + C - 1) - 1 = {math.log(math.e + classes - 1) - 1:.4f}" if classes else \
         "log(1 + 1/e) = 0.3133 for a 1 and log 2 = 0.6931 for a 0"
-    return Finding("logits", "probabilities-for-logits",
-                   seen + ", and the loss applies a softmax or sigmoid by itself; so the loss cannot fall below " + least,
+    seen += f", and the loss applies a softmax or sigmoid by itself; so it cannot fall below {least}"
+    return Finding("logits", "probabilities-for-logits", seen,
                    "leave softmax or sigmoid out of the model; the loss takes logits", confidence)
 
 

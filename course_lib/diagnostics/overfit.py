@@ -49,13 +49,14 @@ def overfit_batch(probe: Probe, steps: int = 200, seconds: float = 40.0, goal: f
     saved = [p.detach().clone() for p in parameters]
     buffers = [(b, b.detach().clone()) for b in probe.model.buffers()]
     large = sum(p.numel() for p in parameters) > LARGE
-    started, best = time.monotonic(), Run(floor=floor(probe))
+    started, best = time.process_time(), Run(floor=floor(probe))
     with probe.as_trained():
         rates = [(rate, steps) for rate in (RATES[1:2] if large else RATES)]
         # at last, longer, at the best of the rates
         for rate, count in rates + ([] if large else [(None, 4 * steps)]):
             try:
-                run = _train(probe, parameters, rate or best.rate, count, seconds - (time.monotonic() - started), goal,
+                run = _train(probe, parameters, rate or best.rate, count, seconds - (time.process_time() - started),
+                             goal,
                              best.floor)
             finally:
                 for tensor, old in (*zip(parameters, saved), *buffers):
@@ -73,10 +74,10 @@ def overfit_batch(probe: Probe, steps: int = 200, seconds: float = 40.0, goal: f
 
 def _train(probe: Probe, parameters: list, rate: float, steps: int, seconds: float, goal: float,
            lowest: float | None) -> Run:
-    run, started = Run(floor=lowest, rate=rate), time.monotonic()
+    run, started = Run(floor=lowest, rate=rate), time.process_time()
     optimizer = torch.optim.Adam(parameters, lr=rate)
     for _ in range(steps):
-        if time.monotonic() - started > seconds:
+        if time.process_time() - started > seconds:
             run.finished = False
             break
         loss = probe.loss()
