@@ -719,6 +719,18 @@ def groups(model):
                               {"params": model[5].parameters(), "weight_decay": 0.0}], lr=3e-3, weight_decay=0.3)
 
 
+def probed():
+    """A frozen body in evaluation mode; only the last layer is trained."""
+    model = classifier().eval()
+    model[:-1].requires_grad_(False)
+    return model
+
+
+def probing(it):
+    it.model.eval()
+    plain(it)
+
+
 HEALTHY = {
     "plain": (plain, {}),
     "accumulated": (accumulated, {}),
@@ -759,6 +771,9 @@ HEALTHY = {
     "several groups, strong decay": (plain, {"optimizer": groups}),
     "two optimisers": (two_optimisers, {"optimizer": lambda m: torch.optim.Adam(m[:-1].parameters(), 3e-3)}),
     "frozen layer": (plain, {"model": frozen}),
+    "a frozen body in evaluation mode": (probing, {"model": probed}),
+    "nine of ten outputs unused": (
+        mse, {"model": lambda: nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 10))}),
     "strong dropout": (plain, {"model": lambda: classifier(0.9)}),
     "regression": (mse, {}),
     "convolution, one frozen norm": (images, {"model": frozen_batch_norm}),
@@ -863,6 +878,46 @@ def test_events_and_numbers_by_hand():
     # Gradients 2w: 4, then 3.2 onto the 4 that is still there, so that 1.6 becomes 1.6 - .72.
     assert [second.loss, second.raw, second.gradient_norm, second.stale] == pytest.approx([2.56, 3.2, 7.2, 4 / 3.2])
     assert seen.evaluations == [(2, pytest.approx(0.88 ** 2))]
+
+
+def test_the_loss_is_told_without_the_factors_of_accumulation_and_scaler():
+    def losses(factor):
+        model = nn.Linear(1, 1, bias=False)
+        model.weight.data.fill_(2.0)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        with watch(model, optimizer) as seen:
+            (factor * F.mse_loss(model(torch.ones(4, 1)), torch.zeros(4, 1))).backward()
+            model.weight.grad /= factor
+            optimizer.step()
+        return seen.steps[0].loss, seen.steps[0].raw
+
+    assert losses(1.0) == (4.0, 4.0)
+    assert losses(2.0 ** 16) == (4.0, 4.0)
+    assert losses(1 / 4) == (4.0, 1.0)    # a part of the gradient is what this pass gave
+    assert losses(3.0) == (12.0, 12.0)    # a weight of the loss
+
+
+def test_which_passes_were_trained():
+    seen = seen_in(stopped_branch, steps=2)
+    assert [one.trained for one in seen.passes] == [True, False] * 2
+
+    class Own:    # an output in which no tensor is found: the last pass is taken
+        def __init__(self, logits):
+            self.logits = logits
+
+    class Wrapped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = classifier()
+
+        def forward(self, x):
+            return Own(self.body(x))
+
+    def loss_fn(output, y):
+        return F.cross_entropy(output.logits, y)
+
+    seen = seen_in(lambda it: plain(it, loss_fn=loss_fn), Wrapped(), steps=2)
+    assert [one.trained for one in seen.passes] == [True, True] and not seen.report()
 
 
 def test_the_mark_of_an_evaluation():
