@@ -897,6 +897,18 @@ def test_the_loss_is_told_without_the_factors_of_accumulation_and_scaler():
     assert losses(3.0) == (12.0, 12.0)    # a weight of the loss
 
 
+def test_a_report_inside_the_loop_leaves_no_trace():
+    events = []
+
+    def loop(it):
+        predicts(0)(it)
+        events.append(it.seen.events)
+        assert it.seen.report().causes == ["labels-misaligned"] and it.model.training
+        assert it.seen.events == events[0]
+
+    seen_in(loop, language_model(dropout=0.1), steps=12)
+
+
 def test_which_passes_were_trained():
     seen = seen_in(stopped_branch, steps=2)
     assert [one.trained for one in seen.passes] == [True, False] * 2

@@ -154,7 +154,11 @@ class Watch:
 
     def report(self) -> Report:
         """What the loop did wrong, one finding a root problem, and what could not be judged. During or after it."""
-        return Report(*monitor_loop.judge(self))
+        active, self.active = self.active, False
+        try:
+            return Report(*monitor_loop.judge(self))
+        finally:
+            self.active = active
 
     def moved(self, i: int) -> bool:
         """Whether parameter i has changed since the watch began, by whomever."""
@@ -432,7 +436,8 @@ def watch(model: nn.Module, optimizer: torch.optim.Optimizer, scheduler=None, lo
 
     `with watch(...) as seen`, a `Watch`: `seen.report()`, `seen.steps`, `with seen.evaluating()`. Hooks of modules,
     parameters and optimiser, a subclass of the scheduler and a TorchFunctionMode; all are gone afterwards, also
-    after an exception. Nothing is computed by the model for it, and nothing random is drawn. Not for
-    compiled models, and for one optimiser at a time. Raises TypeError and ValueError, saying what to give instead.
+    after an exception. Nothing is computed by the model for it and nothing random is drawn, but that `report()` asks a
+    model whose labels are its inputs whether it is causal, in two passes in evaluation mode. Not for compiled models,
+    and for one optimiser at a time. Raises TypeError and ValueError, saying what to give instead.
     """
     return Watch(model, optimizer, scheduler, loss_fn, every=every)
