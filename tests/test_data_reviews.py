@@ -221,6 +221,15 @@ def test_there_are_others_of_the_same_kind_to_confuse_the_answer_with():
     assert statistics.fmean(rivals) > 0.3
 
 
+def test_no_pronoun_follows_somebody_else():
+    import re
+    for row in asked(400):
+        said = re.findall(r"[^.]+\.", row["passage"])
+        for before, sentence in zip(said, said[1:]):
+            if "best friend" in before or "has known" in before or " dog " in before:
+                assert not re.search(r"\b(she|he|her|his)\b", sentence, re.IGNORECASE), (before, sentence)
+
+
 def test_parts_of_questions(tmp_path):
     pytest.importorskip("datasets")
     found = load_questions(400, 10, unanswerable=0.25)

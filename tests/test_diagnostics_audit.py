@@ -123,6 +123,18 @@ def test_equal_texts_are_equal_up_to_capitals_marks_and_spaces():
     assert key("Don't -- STOP") == "don t stop"
 
 
+def test_near_duplicates_have_to_stand_apart():
+    texts = [f"text {i}" for i in range(100)]
+    copies = [(i, i + 50, 0.9) for i in range(10)]
+    related = [(i, i + 30, 0.7) for i in range(20)]
+    assert audit_texts.duplicates(texts, copies, set()).findings[0].cause == "examples-duplicated"
+    template = audit_texts.duplicates(texts, copies + related, set())
+    assert template.findings == [] and "templates" in template.says and template.numbers["near"] == 10
+    assert audit_texts.duplicates(texts, copies, set(range(60))).findings == []    # told as contradictions
+    assert audit_texts.overlap(texts[:50], texts[50:], copies).findings[0].cause == "test-overlap"
+    assert audit_texts.overlap(texts[:50], texts[50:], copies + [(i, i + 40, 0.7) for i in range(20, 40)]).findings == []
+
+
 # Damage
 
 @pytest.mark.parametrize("text, broken", [
@@ -186,6 +198,15 @@ def test_predictions_come_from_models_that_have_not_seen_the_text(reviews):
     assert probabilities.shape == (300, 2) and classes == [0, 1]
     assert numpy.allclose(probabilities.sum(1), 1)
     assert (probabilities.argmax(1) == labels).mean() < 0.65
+
+
+def test_rows_to_read_are_rows_of_the_data_set(reviews):
+    rows = [{"text": "", "label": 0}] * 5 + [{"text": row["text"], "label": row["label"]} for row in reviews.train]
+    seen = audit(rows).seen["doubtful labels"]
+    assert min(seen.rows) >= 5
+    part, classes = cross_validated([row["text"] for row in rows[5:]], [row["label"] for row in rows[5:]])
+    first = seen.rows[0] - 5
+    assert part[first, rows[first + 5]["label"]] == part[numpy.arange(1000), [row["label"] for row in rows[5:]]].min()
 
 
 def test_sorted_rows_and_labels_that_are_none(reviews):
@@ -272,7 +293,9 @@ def test_tokenizer_faults_are_seen_in_the_tokens(reviews, tokenizers):
         def decode(self, ids):
             return self.inner.decode(ids[::2])
 
-    for name, found in (("case", tokens(upper, tokenizers["words"])), ("unknown", tokens(texts, foreign)),
+    left = type(tokenizers["library"]).from_str(tokenizers["library"].to_str())
+    left.enable_padding(direction="left", pad_id=0, pad_token="[PAD]")
+    for name, found in (("padding", tokens(texts, left)), ("case", tokens(upper, tokenizers["words"])), ("unknown", tokens(texts, foreign)),
                         ("template", tokens(texts, no_template)), ("doubled", tokens(doubled, tokenizers["wordpiece"])),
                         ("round trip", tokens(texts, Loses(tokenizers["bpe"])))):
         assert [f.cause for f in found.findings] == ["tokenizer-mismatch"], (name, found.says)
